@@ -1,0 +1,1 @@
+"""Regions of an image as rows of weights over its patch grid."""
