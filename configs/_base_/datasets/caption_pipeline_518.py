@@ -1,0 +1,6 @@
+# The published view: squashed to 518 x 518, Pillow's antialiased bicubic, ImageNet statistics.
+test_pipeline = [
+    dict(type='LoadImageFromFile', backend_args=None),
+    dict(type='mmpatchioner.AddPatchView', size=518),
+    dict(type='mmpatchioner.PackCaptionInputs'),
+]

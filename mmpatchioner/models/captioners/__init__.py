@@ -1,0 +1,7 @@
+"""Detectors that caption."""
+
+from mmpatchioner.models.captioners.data_preprocessor import CaptionDataPreprocessor
+from mmpatchioner.models.captioners.dense_captioner import DenseCaptioner
+from mmpatchioner.models.captioners.patch_proposals import PatchProposalDetector
+
+__all__ = ['CaptionDataPreprocessor', 'DenseCaptioner', 'PatchProposalDetector']

