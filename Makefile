@@ -3,7 +3,7 @@
 #
 #   make demo                 caption a photo: picture and JSON in demo_out/
 #   make demo PHOTO=me.jpg    the same with your photo
-#   make test | lint | bench | setup | train-setup | clean
+#   make test | lint | format | bench | setup | clean
 
 VENV        ?= .venv
 PYTHON      ?= $(shell $(FIND_PYTHON))
@@ -15,7 +15,7 @@ WORKERS     ?= 2
 ARGS        ?=
 
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
 RUN_READY  := $(VENV)/.run-ready
 TEST_READY := $(VENV)/.test-ready
@@ -68,11 +68,11 @@ $(BIN)/python:
 
 $(RUN_READY): requirements/runtime.txt requirements/nodeps.txt pyproject.toml setup.py | $(BIN)/python
 	$(PIP) $(addprefix --extra-index-url ,$(TORCH_INDEX)) -r requirements/runtime.txt
-	$(PIP) --no-deps -r requirements/nodeps.txt
-	$(PIP) --no-deps --no-build-isolation --editable .
+	$(PIP) --quiet --no-deps -r requirements/nodeps.txt
+	$(PIP) --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(TEST_READY): requirements/test.txt requirements/test-nodeps.txt $(RUN_READY)
-	$(PIP) -r requirements/test.txt
-	$(PIP) --no-deps -r requirements/test-nodeps.txt
+	$(PIP) --quiet -r requirements/test.txt
+	$(PIP) --quiet --no-deps -r requirements/test-nodeps.txt
 	@touch $@
