@@ -1,0 +1,23 @@
+"""Files of weights: safe loading, packaged weights, converters of published ones."""
+
+from mmpatchioner.checkpoints.errors import CheckpointError
+from mmpatchioner.checkpoints.loading import (
+    load_metadata,
+    load_state_dict,
+    load_strict,
+    resolve_file,
+    save_safetensors,
+)
+from mmpatchioner.checkpoints.pretrained import PretrainedModule, register_checkpoint_schemes
+
+register_checkpoint_schemes()
+
+__all__ = [
+    'CheckpointError',
+    'PretrainedModule',
+    'load_metadata',
+    'load_state_dict',
+    'load_strict',
+    'resolve_file',
+    'save_safetensors',
+]
