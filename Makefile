@@ -20,10 +20,11 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 RUN_READY  := $(VENV)/.run-ready
 TEST_READY := $(VENV)/.test-ready
 
+SUPPORTED = import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
+
 # Candidates are executed: a launcher (pyenv's, for one) may be on PATH without its Python.
 FIND_PYTHON = for candidate in python3.11 python3.12 python3.10 python3 python; do \
-	if $$candidate -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' \
-	2>/dev/null; then echo $$candidate; break; fi; done
+	if $$candidate -c '$(SUPPORTED)' 2>/dev/null; then echo $$candidate; break; fi; done
 
 BUNDLED_PHOTO = import importlib.util as u, pathlib as p; \
 	print(p.Path(u.find_spec('skimage').origin).parent / 'data' / 'astronaut.png')
@@ -59,12 +60,12 @@ clean:
 	rm -rf "$(VENV)" build dist *.egg-info mmpatchioner/.mim .mypy_cache .pytest_cache .ruff_cache
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo 'No Python 3.10, 3.11 or 3.12 found. Install one' \
-	'(Debian: apt-get install python3 python3-venv), or name it: make PYTHON=/path/to/python3.11'; \
-	exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo '$(PYTHON) cannot make a virtual' \
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c '$(SUPPORTED)' || { echo 'Python 3.10, 3.11 or 3.12 is' \
+	'needed, found: "$(PYTHON)". Install one (Debian: apt-get install python3 python3-venv) or name' \
+	'it: make PYTHON=/path/to/python3.11'; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo '$(PYTHON) cannot make a virtual' \
 	'environment. Debian: apt-get install python3-venv'; exit 1; }
-	$(PYTHON) -m venv "$(VENV)"
+	"$(PYTHON)" -m venv "$(VENV)"
 
 $(RUN_READY): requirements/runtime.txt requirements/nodeps.txt pyproject.toml setup.py | $(BIN)/python
 	$(PIP) $(addprefix --extra-index-url ,$(TORCH_INDEX)) -r requirements/runtime.txt
