@@ -1,0 +1,15 @@
+"""Text encoders: sentences to the vectors that bridges, decoders and alignments are trained with."""
+
+from mmpatchioner.models.text_encoders.base import TextEncoder, build_text_encoder
+from mmpatchioner.models.text_encoders.clip_text import CLIPTextEncoder
+from mmpatchioner.models.text_encoders.projection import ProjectedTextEncoder, TextProjection
+from mmpatchioner.models.text_encoders.sentence import SentenceTextEncoder
+
+__all__ = [
+    'CLIPTextEncoder',
+    'ProjectedTextEncoder',
+    'SentenceTextEncoder',
+    'TextEncoder',
+    'TextProjection',
+    'build_text_encoder',
+]

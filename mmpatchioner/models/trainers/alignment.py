@@ -1,0 +1,245 @@
+"""Alignment: a projection of text into the space of frozen image patches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmpatchioner.models.bridges import add_noise
+from mmpatchioner.models.trainers.contrastive import gather_with_gradient, info_nce
+from mmpatchioner.models.trainers.exports import ExportedWeights
+from mmpatchioner.models.trainers.similarity import POOLINGS, image_text_similarity
+from mmpatchioner.registry import MODELS
+
+_PADDING = -1
+_MAX_LOG_SCALE = math.log(100.0)  # as in CLIP: a smaller temperature makes training unstable
+
+
+@MODELS.register_module()
+class AlignmentTrainer(BaseModel):
+    """Learns to project text embeddings to where the matching patches of a frozen backbone are (arXiv 2411.19331).
+
+    The loss is a weighted sum of symmetric InfoNCE terms, one for every objective: which texts (captions, phrases), and
+    how an image is compared with a text. In a distributed run every process sees the texts and similarities of all.
+
+    Args:
+        projection: Config of the projection, a ``TextProjection``.
+        objectives: Dicts of ``texts`` (group of the dataset), ``pooling`` (see
+            :func:`mmpatchioner.models.trainers.similarity.image_text_similarity`), ``weight`` (default 1).
+        patch_dims: Width of the patch features, if they shall be whitened; the statistics are fitted to the data
+            by ``WhiteningHook`` before the first step. None leaves the features as they are.
+        trainable_whitening: Train the whitening matrix on from its statistics.
+        num_patches: Random patches of every image in a step; None takes all.
+        texts_per_image: Random texts of every group and image in a step.
+        temperature: Of InfoNCE, at the start.
+        learn_temperature: Whether the temperature is trained.
+        patch_temperature: Of the pooling ``'text_weighted'``.
+        noise_std: Standard deviation per dimension of noise on the unit text embedding; 0 uses the embedding as is.
+        space: Name of the aligned space, written into the exported weights.
+        data_preprocessor: mmengine's data preprocessor.
+        init_cfg: mmengine's initialisation config.
+
+    Raises:
+        ValueError: if an objective or a number is out of range.
+    """
+
+    mean: Tensor
+
+    def __init__(
+        self,
+        projection: dict[str, Any],
+        objectives: Sequence[dict[str, Any]] = (dict(texts='captions', pooling='head_selection'),),
+        patch_dims: int | None = None,
+        trainable_whitening: bool = False,
+        num_patches: int | None = None,
+        texts_per_image: int = 1,
+        temperature: float = 0.07,
+        learn_temperature: bool = True,
+        patch_temperature: float = 0.03,
+        noise_std: float = 0.0,
+        space: str = '',
+        data_preprocessor: dict[str, Any] | None = None,
+        init_cfg: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        for number, objective in enumerate(objectives):
+            if objective.get('pooling') not in POOLINGS or 'texts' not in objective:
+                raise ValueError(
+                    f"objectives[{number}]: expected dict(texts='captions', pooling=<one of {sorted(POOLINGS)}>, "
+                    f'weight=1.0), got {dict(objective)}.'
+                )
+        for name, value in dict(
+            temperature=temperature, patch_temperature=patch_temperature
+        ).items():
+            if value <= 0:
+                raise ValueError(f'{name}: expected a positive number, got {value}.')
+        self.projection = MODELS.build(projection)
+        self.objectives = [dict(objective) for objective in objectives]
+        self.num_patches = num_patches
+        self.texts_per_image = texts_per_image
+        self.patch_temperature = patch_temperature
+        self.noise_std = noise_std
+        self.space = space
+        self.log_scale = nn.Parameter(
+            torch.tensor(1 / temperature).log(), requires_grad=learn_temperature
+        )
+        self.whiten: nn.Parameter | None = None
+        if patch_dims is not None:
+            self.register_buffer('mean', torch.zeros(patch_dims))
+            self.register_buffer('whitening_fitted', torch.tensor(False))
+            self.whiten = nn.Parameter(torch.eye(patch_dims), requires_grad=trainable_whitening)
+
+    def set_whitening(self, mean: Tensor, whiten: Tensor) -> None:
+        """Set the statistics of ``v -> (v - mean) @ whiten``: mean (D,), whiten (D, D).
+
+        Raises:
+            ValueError: if the trainer was built without ``patch_dims``, or with others.
+        """
+        if self.whiten is None or self.whiten.shape != whiten.shape:
+            given = None if self.whiten is None else tuple(self.whiten.shape)
+            raise ValueError(
+                f'model.patch_dims: expected {len(mean)}, the width of the features, got {given}.'
+            )
+        with torch.no_grad():
+            self.mean.copy_(mean)
+            self.whiten.copy_(whiten)
+            self.whitening_fitted.fill_(True)
+
+    def forward(
+        self,
+        features: Mapping[str, Tensor],
+        texts: Mapping[str, Mapping[str, Tensor]],
+        image_ids: Tensor,
+        mode: str = 'loss',
+    ) -> dict[str, Tensor] | list[dict[str, Any]]:
+        """Compute losses, or what a retrieval metric needs.
+
+        Args:
+            features: Kinds of image features, e.g. ``patches`` (B, N, D); see ``PatchFeatureTextDataset``.
+            texts: Groups of texts with ``embeddings`` (B, T, E) and ``ids`` (B, T), -1 where there is none.
+            image_ids: (B,).
+            mode: ``'loss'`` or ``'predict'``.
+
+        Returns:
+            ``'loss'``: a loss and an accuracy for every objective. ``'predict'``: one dict an image: ``features``
+            (fp16, whitened) and projected ``texts`` (T, D) of every group, unit rows.
+
+        Raises:
+            ValueError: if the mode is another.
+        """
+        if mode not in ('loss', 'predict'):
+            raise ValueError(f"mode: expected 'loss' or 'predict', got {mode!r}.")
+        # Similarities are computed in fp32, whatever the precision of the training.
+        with torch.autocast(image_ids.device.type, enabled=False):
+            if mode == 'loss':
+                return self._loss(features, texts, image_ids)
+            return self._predict(features, texts)
+
+    def _loss(
+        self,
+        features: Mapping[str, Tensor],
+        texts: Mapping[str, Mapping[str, Tensor]],
+        image_ids: Tensor,
+    ) -> dict[str, Tensor]:
+        pooled = self._transform(self._draw_patches(features))
+        images = gather_with_gradient(image_ids)
+        drawn = {
+            name: self._draw_texts(texts[name])
+            for name in {goal['texts'] for goal in self.objectives}
+        }
+        losses = {}
+        for goal in self.objectives:
+            projected, ids = drawn[goal['texts']]
+            similarity = image_text_similarity(
+                projected, pooled, goal['pooling'], self.patch_temperature
+            )
+            logits = (
+                gather_with_gradient(similarity) * self.log_scale.clamp(max=_MAX_LOG_SCALE).exp()
+            )
+            positives = torch.arange(len(images), device=ids.device).repeat_interleave(
+                self.texts_per_image
+            )
+            known = gather_with_gradient(
+                texts[goal['texts']]['ids']
+            )  # (I, T) all texts of every image
+            related = (known[:, :, None] == ids).any(dim=1) | (images[:, None] == images[positives])
+            loss, accuracy = info_nce(logits, positives, related, ids != _PADDING)
+            name = f'{goal["texts"]}_{goal["pooling"]}'
+            losses[f'loss_{name}'] = goal.get('weight', 1.0) * loss
+            losses[f'accuracy_{name}'] = accuracy
+        losses['temperature'] = (-self.log_scale.detach()).exp()
+        return losses
+
+    def _draw_patches(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The features of a step in fp32, with ``num_patches`` of the patches, the same of every image."""
+        kept = dict(features)
+        if self.num_patches is not None and 'patches' in kept:
+            patches = kept['patches']
+            chosen = torch.randperm(patches.shape[1], device=patches.device)[: self.num_patches]
+            kept['patches'] = patches[:, chosen]
+        return {kind: tokens.float() for kind, tokens in kept.items()}
+
+    def _transform(self, features: dict[str, Tensor]) -> dict[str, Tensor]:
+        if self.whiten is None:
+            return features
+        return {kind: (tokens - self.mean) @ self.whiten for kind, tokens in features.items()}
+
+    def _draw_texts(self, group: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Draw texts of every image and project them, over all processes: unit rows (I * k, D) and ids (I * k,)."""
+        ids = group['ids']
+        present = ids != _PADDING
+        keys = torch.rand(ids.shape, device=ids.device).masked_fill(~present, -1)
+        order = keys.argsort(dim=1, descending=True)
+        count = present.sum(dim=1, keepdim=True).clamp(min=1)
+        # An image with fewer texts than wanted gives one more than once.
+        turns = torch.arange(self.texts_per_image, device=ids.device) % count
+        chosen = order.gather(1, turns)  # (B, k)
+        rows = torch.arange(len(ids), device=ids.device)[:, None]
+        projected = self._project(group['embeddings'][rows, chosen].flatten(0, 1), self.noise_std)
+        return gather_with_gradient(projected), gather_with_gradient(ids[rows, chosen].flatten())
+
+    def _project(self, embeddings: Tensor, noise_std: float) -> Tensor:
+        texts = embeddings.float()
+        if noise_std:
+            texts = add_noise(F.normalize(texts, dim=-1), noise_std)
+        return F.normalize(self.projection(texts), dim=-1)
+
+    def _predict(
+        self, features: Mapping[str, Tensor], texts: Mapping[str, Mapping[str, Tensor]]
+    ) -> list[dict[str, Any]]:
+        whitened = self._transform({kind: tokens.float() for kind, tokens in features.items()})
+        projected = {name: self._project(group['embeddings'], 0.0) for name, group in texts.items()}
+        batch = len(next(iter(features.values())))
+        return [
+            {
+                'features': {kind: tokens[row].half().cpu() for kind, tokens in whitened.items()},
+                'texts': {
+                    name: projected[name][row][texts[name]['ids'][row] != _PADDING].cpu()
+                    for name in texts
+                },
+            }
+            for row in range(batch)
+        ]
+
+    def exports(self) -> list[ExportedWeights]:
+        """The projection, and the feature transform if there is one."""
+        weights = self.projection.state_dict().items()
+        tensors = {name: tensor.detach().cpu().clone() for name, tensor in weights}
+        exported = [ExportedWeights('projection', tensors, self._metadata('projection'))]
+        if self.whiten is not None:
+            transform = {
+                'mean': self.mean.cpu().clone(),
+                'whiten': self.whiten.detach().cpu().clone(),
+            }
+            metadata = self._metadata('feature_transform')
+            exported.append(ExportedWeights('feature_transform', transform, metadata))
+        return exported
+
+    def _metadata(self, name: str) -> dict[str, str]:
+        return {'format': f'mmpatchioner.{name}', 'space': self.space}
