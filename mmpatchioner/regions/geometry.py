@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 Mode = Literal['squash', 'center_crop']
+Window = tuple[float, float, float, float]
 
 BORDER_TOLERANCE = 1e-6
 """An overlap of at most this part of a patch's side is floating-point noise, not an overlap."""
@@ -95,7 +96,7 @@ class PatchGrid:
         return round((height - rows) / 2), round((width - cols) / 2)
 
     @property
-    def window(self) -> tuple[float, float, float, float]:
+    def window(self) -> Window:
         """The part of the image that the network sees, xyxy in original pixels."""
         (height, width), (resized_h, resized_w) = self.ori_size, self.resized_size
         (top, left), (input_h, input_w) = self.crop_offset, self.input_size
@@ -210,7 +211,7 @@ def interval_overlaps(low: Tensor, high: Tensor, count: int) -> Tensor:
     return torch.minimum(high[:, None], cells + 1) - torch.maximum(low[:, None], cells)
 
 
-def boxes_overlap(boxes: Tensor, window: tuple[float, float, float, float]) -> Tensor:
+def boxes_overlap(boxes: Tensor, window: Window) -> Tensor:
     """Tell which boxes have a part in a window.
 
     A box without width or height has its part in the window if it lies in it, border included.
@@ -229,7 +230,7 @@ def boxes_overlap(boxes: Tensor, window: tuple[float, float, float, float]) -> T
     return (crosses | rests).all(dim=1)
 
 
-def points_inside(points: Tensor, window: tuple[float, float, float, float]) -> Tensor:
+def points_inside(points: Tensor, window: Window) -> Tensor:
     """Tell which points lie in a window, border included.
 
     Args:

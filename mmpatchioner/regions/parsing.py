@@ -10,6 +10,7 @@ import torch
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
+from .checks import check_shape
 from .errors import RegionError
 
 
@@ -18,7 +19,7 @@ def parse_coordinates(field: str, value: Any, width: int) -> Tensor:
 
     Args:
         field: Name for the error, such as ``'boxes'``.
-        value: Anything that makes an array of shape (R, width): nested lists, numpy, a tensor. Empty is legal.
+        value: Anything that makes an array of shape (R, width): nested lists, numpy, a tensor. None is empty.
         width: 4 for boxes, 2 for points.
 
     Returns:
@@ -31,19 +32,34 @@ def parse_coordinates(field: str, value: Any, width: int) -> Tensor:
         rows = value.detach()
     else:
         try:
-            rows = torch.from_numpy(np.array(_without_tensors(value), dtype=np.float64))
+            nested = [] if value is None else _without_tensors(value)
+            rows = torch.from_numpy(np.array(nested, dtype=np.float64))
         except (TypeError, ValueError) as error:
             raise RegionError(
                 f'{field}: expected numbers of shape (R, {width}), got {_brief(value)}.'
             ) from error
     if rows.numel() == 0 and rows.ndim in (1, 2):
         rows = rows.reshape(0, width)
-    if rows.ndim != 2 or rows.shape[1] != width or rows.is_complex():
-        raise RegionError(
-            f'{field}: expected numbers of shape (R, {width}), got shape {tuple(rows.shape)}; '
-            f'write one as [[{", ".join(("x1", "y1", "x2", "y2") if width == 4 else "xy")}]].'
-        )
+    check_shape(rows, field, width)
     return rows.to(torch.float64)
+
+
+def parse_groups(field: str, value: Any, width: int) -> tuple[Tensor, ...]:
+    """Read groups of rows of coordinates: traces, or sets of boxes.
+
+    Args:
+        field: Name for the error.
+        value: A list, or anything that can be iterated over, with one (L, width) a group.
+        width: 4 for boxes, 2 for points.
+
+    Returns:
+        One (L, width) float64 a group.
+
+    Raises:
+        RegionError: If these are not groups of numbers of this shape.
+    """
+    groups = _items(field, value, f'arrays of shape (L, {width})')
+    return tuple(parse_coordinates(f'{field}[{i}]', group, width) for i, group in enumerate(groups))
 
 
 def parse_masks(field: str, value: Any) -> Tensor:
@@ -60,11 +76,10 @@ def parse_masks(field: str, value: Any) -> Tensor:
     Raises:
         RegionError: If a mask is not one of these, or they differ in size.
     """
-    if isinstance(value, Mapping):
-        raise RegionError(f'{field}: expected a list of masks, got one RLE dict; write [rle].')
-    if isinstance(value, Tensor | np.ndarray):
+    if isinstance(value, Tensor | np.ndarray) and len(value):
         return _parse_mask(field, value, ndim=3)
-    masks = [_parse_mask(f'{field}[{i}]', mask, ndim=2) for i, mask in enumerate(value)]
+    items = _items(field, value, '(H, W) masks or COCO RLE dicts')
+    masks = [_parse_mask(f'{field}[{i}]', mask, ndim=2) for i, mask in enumerate(items)]
     if not masks:
         return torch.zeros(0, 0, 0, dtype=torch.bool)
     for i, mask in enumerate(masks):
@@ -92,10 +107,9 @@ def encode_mask(mask: Tensor) -> dict[str, Any]:
 def _parse_mask(field: str, value: Any, ndim: int) -> Tensor:
     if isinstance(value, Mapping):
         return _decode_mask(field, value)
-    try:
-        mask = value.detach() if isinstance(value, Tensor) else torch.from_numpy(np.array(value))
-    except (TypeError, ValueError) as error:
-        raise RegionError(f'{field}: expected a mask, got {_brief(value)}.') from error
+    mask = (
+        value.detach() if isinstance(value, Tensor) else torch.from_numpy(_mask_array(field, value))
+    )
     if mask.ndim != ndim:
         shape = '(R, H, W)' if ndim == 3 else '(H, W)'
         raise RegionError(f'{field}: expected shape {shape}, got {tuple(mask.shape)}.')
@@ -115,10 +129,30 @@ def _decode_mask(field: str, rle: Mapping[str, Any]) -> Tensor:
                 raise ValueError('the counts do not add up to the size')
             coded = coco_mask.frPyObjects(coded, height, width)
         return torch.from_numpy(coco_mask.decode(coded)).bool()
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RegionError(
             f"{field}: expected a COCO RLE dict {{'size': [H, W], 'counts': ...}}, got {_brief(rle)} ({error})."
         ) from error
+
+
+def _mask_array(field: str, value: Any) -> np.ndarray:
+    try:
+        array = np.array(value)
+    except ValueError as error:
+        raise RegionError(f'{field}: expected a mask, got {_brief(value)}.') from error
+    if array.dtype.kind not in 'biuf':
+        raise RegionError(f'{field}: expected a mask of bool or numbers, got {_brief(value)}.')
+    return array.astype(np.float64) if array.dtype.kind == 'f' else array != 0
+
+
+def _items(field: str, value: Any, content: str) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list | tuple | np.ndarray | Tensor):
+        raise RegionError(
+            f'{field}: expected a list of {content}, got {_brief(value)}; write [...].'
+        )
+    return list(value)
 
 
 def _without_tensors(value: Any) -> Any:

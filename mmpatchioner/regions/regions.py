@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .errors import RegionError
-from .geometry import boxes_overlap, points_inside
-from .parsing import encode_mask, parse_coordinates, parse_masks
-
-MAX_COORDINATE = 1e9
-"""Pixels; a larger coordinate is a mistake, and would overflow in fp32."""
+from . import checks
+from .geometry import Window
+from .parsing import encode_mask, parse_coordinates, parse_groups, parse_masks
 
 
 def _no_rows(width: int) -> Callable[[], Tensor]:
@@ -53,21 +50,22 @@ class Regions:
     whole_image: bool = False
 
     def __post_init__(self) -> None:
-        _check_boxes(self.boxes, _numbered('boxes'))
-        _check_finite(self.points, _numbered('points'))
-        if self.masks.ndim != 3 or self.masks.dtype != torch.bool:
-            raise RegionError(
-                f'masks: expected bool (R, H, W), got {self.masks.dtype} {tuple(self.masks.shape)}; '
-                'Regions.from_inputs converts.'
-            )
-        for i in (~self.masks.any(dim=2).any(dim=1)).nonzero().flatten().tolist():
-            raise RegionError(f'masks[{i}]: expected a pixel inside, got an empty mask; drop it.')
-        for i, trace in enumerate(self.traces):
-            _check_count(trace, f'traces[{i}]', 'point')
-            _check_finite(trace, _numbered(f'traces[{i}]'))
-        for i, boxes in enumerate(self.sets):
-            _check_count(boxes, f'region_sets[{i}]', 'box')
-            _check_boxes(boxes, _numbered(f'region_sets[{i}]'))
+        for name, rows in (('boxes', self.boxes), ('points', self.points)):
+            object.__setattr__(self, name, rows.to(torch.float64))
+        for name, groups in (('traces', self.traces), ('sets', self.sets)):
+            object.__setattr__(self, name, tuple(rows.to(torch.float64) for rows in groups))
+
+        checks.check_shape(self.boxes, 'boxes', 4)
+        checks.check_boxes(self.boxes, checks.numbered('boxes'))
+        checks.check_masks(self.masks)
+        checks.check_shape(self.points, 'points', 2)
+        checks.check_finite(self.points, checks.numbered('points'))
+        checks.check_groups(self.traces, 'traces', 2, 'point')
+        checks.check_groups(self.sets, 'region_sets', 4, 'box')
+        points, owners = checks.concatenate(self.traces, self.points)
+        checks.check_finite(points, checks.numbered_in_groups('traces', owners))
+        boxes, owners = checks.concatenate(self.sets, self.boxes)
+        checks.check_boxes(boxes, checks.numbered_in_groups('region_sets', owners))
 
     @classmethod
     def from_inputs(
@@ -75,15 +73,15 @@ class Regions:
         boxes: Any = None,
         masks: Any = None,
         points: Any = None,
-        traces: Sequence[Any] | None = None,
-        region_sets: Sequence[Any] | None = None,
+        traces: Any = None,
+        region_sets: Any = None,
         whole_image: bool = False,
         image_size: tuple[int, int] | None = None,
     ) -> Regions:
         """Read regions as lists, numpy arrays or tensors.
 
         Args:
-            boxes: (R, 4) xyxy, original pixels. Empty is legal, here and in every other field.
+            boxes: (R, 4) xyxy, original pixels. None and empty are legal, here and in every other field.
             masks: (R, H, W), or a list of (H, W) masks and COCO RLE dicts.
             points: (R, 2) x and y, original pixels.
             traces: One (L, 2) a trace.
@@ -97,23 +95,21 @@ class Regions:
         Raises:
             RegionError: If a region is malformed or, with ``image_size``, lies outside the image.
         """
-        parts: dict[str, Any] = {
-            'boxes': parse_coordinates('boxes', [] if boxes is None else boxes, 4),
-            'masks': parse_masks('masks', [] if masks is None else masks),
-            'points': parse_coordinates('points', [] if points is None else points, 2),
-            'traces': tuple(
-                parse_coordinates(f'traces[{i}]', trace, 2)
-                for i, trace in enumerate([] if traces is None else traces)
-            ),
-            'sets': tuple(
-                parse_coordinates(f'region_sets[{i}]', boxes, 4)
-                for i, boxes in enumerate([] if region_sets is None else region_sets)
-            ),
-        }
-        single = (parts['boxes'], parts['masks'], parts['points'])
-        devices = [rows.device for rows in (*single, *parts['traces'], *parts['sets'])]
-        device = next((d for d in devices if d.type != 'cpu'), torch.device('cpu'))
-        regions = cls(**parts, whole_image=bool(whole_image)).to(device)
+        box_rows = parse_coordinates('boxes', boxes, 4)
+        mask_rows = parse_masks('masks', _given(masks))
+        point_rows = parse_coordinates('points', points, 2)
+        trace_rows = parse_groups('traces', traces, 2)
+        set_rows = parse_groups('region_sets', region_sets, 4)
+        tensors = (box_rows, mask_rows, point_rows, *trace_rows, *set_rows)
+        device = next((t.device for t in tensors if t.device.type != 'cpu'), torch.device('cpu'))
+        regions = cls(
+            boxes=box_rows.to(device),
+            masks=mask_rows.to(device),
+            points=point_rows.to(device),
+            traces=tuple(rows.to(device) for rows in trace_rows),
+            sets=tuple(rows.to(device) for rows in set_rows),
+            whole_image=bool(whole_image),
+        )
         if image_size is not None:
             regions.check_inside(image_size)
         return regions
@@ -139,20 +135,7 @@ class Regions:
     def __len__(self) -> int:
         return len(self.kinds)
 
-    def to(self, device: torch.device | str) -> Regions:
-        """The same regions on a device."""
-        return Regions(
-            boxes=self.boxes.to(device),
-            masks=self.masks.to(device),
-            points=self.points.to(device),
-            traces=tuple(trace.to(device) for trace in self.traces),
-            sets=tuple(boxes.to(device) for boxes in self.sets),
-            whole_image=self.whole_image,
-        )
-
-    def check_inside(
-        self, image_size: tuple[int, int], window: tuple[float, float, float, float] | None = None
-    ) -> None:
+    def check_inside(self, image_size: tuple[int, int], window: Window | None = None) -> None:
         """Check that every region has a part in the image.
 
         Boxes may reach over the border and traces may leave the image, as long as a part is left inside.
@@ -165,17 +148,17 @@ class Regions:
         Raises:
             RegionError: If a region lies outside, or the masks are not of the image's size.
         """
-        height, width = image_size
-        if len(self.masks) and tuple(self.masks.shape[1:]) != (height, width):
-            raise RegionError(
-                f'masks: expected (R, {height}, {width}), the size of the image, got {tuple(self.masks.shape)}; '
-                'resize them to the original image with nearest neighbour.'
-            )
-        image = (0.0, 0.0, float(width), float(height))
-        self._check_window(image, f'the image (width {width}, height {height})', OUTSIDE_REMEDY)
-        if window is not None and window != image:
-            seen = f'the centre crop that the network sees ({_listed(torch.tensor(window))})'
-            self._check_window(window, seen, CROP_REMEDY)
+        checks.check_mask_size(self.masks, image_size)
+        windows = [checks.WindowCheck.image(image_size)]
+        if window not in (None, windows[0].window):
+            windows.append(checks.WindowCheck.crop(window))
+        trace_points, trace_owners = checks.concatenate(self.traces, self.points)
+        set_boxes, set_owners = checks.concatenate(self.sets, self.boxes)
+        for check in windows:
+            check.boxes(self.boxes, checks.numbered('boxes'))
+            check.points(self.points, checks.numbered('points'))
+            check.traces(trace_points, trace_owners, len(self.traces))
+            check.boxes(set_boxes, checks.numbered_in_groups('region_sets', set_owners))
 
     def bounding_boxes(self, image_size: tuple[int, int]) -> Tensor:
         """Smallest box around every region.
@@ -228,71 +211,6 @@ class Regions:
         if self.whole_image:
             entries.append({'kind': 'image', 'bbox': [0.0, 0.0, float(width), float(height)]})
         return entries
-
-    def _check_window(
-        self, window: tuple[float, float, float, float], name: str, remedy: str
-    ) -> None:
-        def problem(what: str, rows: Tensor) -> Callable[[int], str]:
-            return lambda i: f'expected {what} {name}, got {_listed(rows[i])}; {remedy}'
-
-        overlap = 'a box that overlaps'
-        outside = ~boxes_overlap(self.boxes, window)
-        _refuse(outside, _numbered('boxes'), problem(overlap, self.boxes))
-        outside = ~points_inside(self.points, window)
-        _refuse(outside, _numbered('points'), problem('a point inside', self.points))
-        for i, trace in enumerate(self.traces):
-            if not points_inside(trace, window).any():
-                raise RegionError(
-                    f'traces[{i}]: expected a trace with a point inside {name}, got {len(trace)} points, '
-                    f'all outside; {remedy}.'
-                )
-        for i, boxes in enumerate(self.sets):
-            outside = ~boxes_overlap(boxes, window)
-            _refuse(outside, _numbered(f'region_sets[{i}]'), problem(overlap, boxes))
-
-
-OUTSIDE_REMEDY = 'give pixels of the original image, not of a resized one nor 0 to 1, or drop it'
-CROP_REMEDY = "use mode='squash', which sees the whole image, or drop it"
-
-
-def _numbered(name: str) -> Callable[[int], str]:
-    return lambda i: f'{name}[{i}]'
-
-
-def _listed(values: Tensor) -> str:
-    return f'[{", ".join(f"{value:g}" for value in values.tolist())}]'
-
-
-def _refuse(bad: Tensor, name: Callable[[int], str], problem: Callable[[int], str]) -> None:
-    """Raise for the first row that is marked as bad, (R,) bool."""
-    if bad.any():
-        first = int(bad.nonzero()[0])
-        raise RegionError(f'{name(first)}: {problem(first)}.')
-
-
-def _check_count(rows: Tensor, name: str, unit: str) -> None:
-    if not len(rows):
-        raise RegionError(f'{name}: expected at least one {unit}, got none; drop it.')
-
-
-def _check_finite(rows: Tensor, name: Callable[[int], str]) -> None:
-    _refuse(
-        ~(rows.abs() < MAX_COORDINATE).all(dim=1),
-        name,
-        lambda i: f'expected finite pixel coordinates, got {_listed(rows[i])}; fix or drop it',
-    )
-
-
-def _check_boxes(boxes: Tensor, name: Callable[[int], str]) -> None:
-    _check_finite(boxes, name)
-    _refuse(
-        (boxes[:, :2] > boxes[:, 2:]).any(dim=1),
-        name,
-        lambda i: (
-            f'expected x1 <= x2 and y1 <= y2 in xyxy order, got {_listed(boxes[i])}; '
-            'convert a box given as x, y, width, height to x, y, x + width, y + height'
-        ),
-    )
 
 
 def _mask_boxes(masks: Tensor) -> Tensor:

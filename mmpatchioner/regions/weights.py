@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from .checks import WindowCheck, concatenate
 from .errors import RegionError
 from .geometry import PatchGrid, points_inside
-from .regions import CROP_REMEDY, Regions
+from .regions import Regions
 from .selection import Selection, box_patches, mask_patches, point_patches
 
 SetMode = Literal['patch_mean', 'box_mean']
@@ -93,12 +94,12 @@ def region_weights(
     rows = [
         inside(box_patches(regions.boxes, grid, selection)),
         inside(_seen_masks(regions.masks, grid)),
-        one_hot(point_patches(regions.points, grid, selection), grid.num_patches).double(),
-        inside.of_counts(_trace_counts(regions.traces, grid, selection, regions.device)),
+        one_hot(point_patches(regions.points, grid, selection), grid.num_patches).float(),
+        inside.of_counts(_trace_counts(regions, grid, selection)),
         _set_weights(regions, grid, selection, set_mode, inside),
         overall(image.to(regions.device)),
     ]
-    return torch.cat(rows).float()
+    return torch.cat(rows)
 
 
 @dataclass(frozen=True)
@@ -110,13 +111,13 @@ class _Weigher:
     attention: Tensor | None
 
     def __call__(self, patches: Tensor) -> Tensor:
-        """Weights (R, N) float64 over the patches taken, (R, rows, cols) bool, at least one a row."""
+        """Weights (R, N) fp32 over the patches taken, (R, rows, cols) bool, at least one a row."""
         if self.weighting == 'gaussian':
             return _normalised(_gaussian(patches, self.variance))
-        return self.of_counts(patches.flatten(1).double())
+        return self.of_counts(patches.flatten(1).float())
 
     def of_counts(self, counts: Tensor) -> Tensor:
-        """Weights (R, N) float64 of patches that count as often as given, (R, N) float64."""
+        """Weights (R, N) fp32 of patches that count as often as given, (R, N) fp32."""
         if self.weighting == 'attention' and self.attention is not None:
             attended = counts * self.attention
             counts = torch.where(attended.any(dim=1, keepdim=True), attended, counts)
@@ -124,18 +125,19 @@ class _Weigher:
 
 
 def _gaussian(patches: Tensor, variance: float) -> Tensor:
-    """Unnormalised gaussian around the centre of every region's span, (R, rows, cols) bool -> (R, N) float64."""
+    """Unnormalised gaussian around the centre of every region's span, (R, rows, cols) bool -> (R, N) fp32."""
     y, x = _span_coordinates(patches.any(dim=2)), _span_coordinates(patches.any(dim=1))
     distances = (y.square()[:, :, None] + x.square()[:, None, :]).flatten(1)
-    distances = distances.masked_fill(~patches.flatten(1), math.inf)
-    if variance == 0:
-        return one_hot(distances.argmin(dim=1), distances.shape[1]).double()
-    # The nearest patch gets 1, so that a small variance cannot make a row vanish.
-    return torch.exp((distances.amin(dim=1, keepdim=True) - distances) / variance)
+    taken = patches.flatten(1)
+    nearest, centre = distances.masked_fill(~taken, math.inf).min(dim=1, keepdim=True)
+    if variance < torch.finfo(distances.dtype).tiny:
+        return torch.zeros_like(distances).scatter_(1, centre, 1)
+    # Relative to the nearest patch, which gets 1: a small variance cannot make a whole row vanish.
+    return torch.where(taken, torch.exp((nearest - distances) / variance), 0)
 
 
 def _span_coordinates(lines: Tensor) -> Tensor:
-    """Position of every row or column with the first one taken at -1 and the last at 1, (R, n) bool -> float64.
+    """Position of every row or column with the first one taken at -1 and the last at 1, (R, n) bool -> fp32.
 
     A single one is the centre, 0. Opposite positions are exactly opposite, which makes the centre well defined.
     """
@@ -143,7 +145,7 @@ def _span_coordinates(lines: Tensor) -> Tensor:
     flags = lines.to(torch.uint8)
     first = flags.argmax(dim=1, keepdim=True)
     last = lines.shape[1] - 1 - flags.flip(1).argmax(dim=1, keepdim=True)
-    return (2 * cells - first - last).double() / (last - first).clamp(min=1)
+    return (2 * cells - first - last).float() / (last - first).clamp(min=1)
 
 
 def _seen_masks(masks: Tensor, grid: PatchGrid) -> Tensor:
@@ -153,49 +155,38 @@ def _seen_masks(masks: Tensor, grid: PatchGrid) -> Tensor:
         RegionError: If the centre crop cuts a mask away.
     """
     patches = mask_patches(masks, grid)
-    unseen = ~patches.flatten(1).any(dim=1)
-    if unseen.any():
-        raise RegionError(
-            f'masks[{int(unseen.nonzero()[0])}]: expected a pixel inside the centre crop that the network sees, '
-            f'got a mask outside; {CROP_REMEDY}.'
-        )
+    for i in (~patches.flatten(1).any(dim=1)).nonzero().flatten().tolist():
+        check = WindowCheck.crop(grid.window)
+        check.refuse(f'masks[{i}]', 'a mask with a pixel inside', 'one with all pixels outside')
     return patches
 
 
-def _trace_counts(
-    traces: tuple[Tensor, ...], grid: PatchGrid, selection: Selection, device: torch.device
-) -> Tensor:
-    """How many points of every trace lie in every patch, (nt, N) float64; points outside do not count."""
-    points, owners = _concatenated(traces, 2, device)
+def _trace_counts(regions: Regions, grid: PatchGrid, selection: Selection) -> Tensor:
+    """How many points of every trace lie in every patch, (nt, N) fp32; points outside do not count."""
+    points, owners = concatenate(regions.traces, regions.points)
     inside = points_inside(points, grid.window)
     patches = point_patches(points[inside], grid, selection)
     slots = owners[inside] * grid.num_patches + patches
-    counts = torch.bincount(slots, minlength=len(traces) * grid.num_patches)
-    return counts.view(len(traces), grid.num_patches).double()
+    counts = torch.bincount(slots, minlength=len(regions.traces) * grid.num_patches)
+    return counts.view(len(regions.traces), grid.num_patches).float()
 
 
 def _set_weights(
     regions: Regions, grid: PatchGrid, selection: Selection, set_mode: SetMode, weigher: _Weigher
 ) -> Tensor:
-    """Weights of region sets, (ns, N) float64: every set is a mixture of its boxes."""
-    boxes, owners = _concatenated(regions.sets, 4, regions.device)
+    """Weights of region sets, (ns, N) fp32: every set is a mixture of its boxes."""
+    boxes, owners = concatenate(regions.sets, regions.boxes)
     patches = box_patches(boxes, grid, selection)
-    members = one_hot(owners, len(regions.sets)).T.double() if len(boxes) else boxes.new_zeros(0, 0)
-    shares = members * patches.sum(dim=(1, 2)) if set_mode == 'patch_mean' else members
-    return _normalised(shares) @ weigher(patches)
-
-
-def _concatenated(
-    groups: tuple[Tensor, ...], width: int, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """All rows of all groups (L, width) float64, and the number of the group that each belongs to (L,)."""
-    sizes = torch.tensor([len(group) for group in groups], dtype=torch.long, device=device)
-    rows = torch.cat([torch.zeros(0, width, dtype=torch.float64, device=device), *groups])
-    return rows, torch.arange(len(groups), device=device).repeat_interleave(sizes)
+    sets = torch.arange(len(regions.sets), device=regions.device)
+    shares = (sets[:, None] == owners).float()
+    if set_mode == 'patch_mean':
+        shares = shares * patches.sum(dim=(1, 2))
+    # In float64, which neither autocast nor TF32 touches.
+    return (_normalised(shares).double() @ weigher(patches).double()).float()
 
 
 def _normalised(weights: Tensor) -> Tensor:
-    return weights / weights.sum(dim=1, keepdim=True)
+    return (weights / weights.sum(dim=1, keepdim=True)).float()
 
 
 def _checked_attention(attention: Tensor | None, grid: PatchGrid) -> Tensor:
@@ -204,14 +195,17 @@ def _checked_attention(attention: Tensor | None, grid: PatchGrid) -> Tensor:
             "attention: weighting='attention' expects the attention of the patches, got None; "
             "pass it or use weighting='uniform'."
         )
+    attention = torch.as_tensor(attention, dtype=torch.float64).detach()
     if tuple(attention.shape) != (grid.num_patches,):
         raise RegionError(
             f'attention: expected ({grid.num_patches},), one weight a patch, got {tuple(attention.shape)}.'
         )
-    attention = attention.detach().double()
-    if not (attention >= 0).all() or not attention.sum().isfinite():
-        raise RegionError('attention: expected finite numbers of 0 or more, got others.')
-    return attention
+    if not (attention.min() >= 0 and attention.max().isfinite()):
+        raise RegionError(
+            f'attention: expected finite numbers of 0 or more, got {attention.min():g} to {attention.max():g}; '
+            'take the softmax first.'
+        )
+    return attention / attention.max() if attention.any() else attention
 
 
 def _check_option(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
