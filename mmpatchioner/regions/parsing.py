@@ -49,7 +49,7 @@ def parse_groups(field: str, value: Any, width: int) -> tuple[Tensor, ...]:
 
     Args:
         field: Name for the error.
-        value: A list, or anything that can be iterated over, with one (L, width) a group.
+        value: A list, tuple, array or tensor with one (L, width) a group. None is empty.
         width: 4 for boxes, 2 for points.
 
     Returns:
@@ -76,7 +76,7 @@ def parse_masks(field: str, value: Any) -> Tensor:
     Raises:
         RegionError: If a mask is not one of these, or they differ in size.
     """
-    if isinstance(value, Tensor | np.ndarray) and len(value):
+    if isinstance(value, Tensor | np.ndarray) and 0 not in value.shape:
         return _parse_mask(field, value, ndim=3)
     items = _items(field, value, '(H, W) masks or COCO RLE dicts')
     masks = [_parse_mask(f'{field}[{i}]', mask, ndim=2) for i, mask in enumerate(items)]
@@ -148,7 +148,8 @@ def _mask_array(field: str, value: Any) -> np.ndarray:
 def _items(field: str, value: Any, content: str) -> list[Any]:
     if value is None:
         return []
-    if not isinstance(value, list | tuple | np.ndarray | Tensor):
+    arrays = isinstance(value, np.ndarray | Tensor) and value.ndim > 0
+    if not arrays and not isinstance(value, list | tuple):
         raise RegionError(
             f'{field}: expected a list of {content}, got {_brief(value)}; write [...].'
         )

@@ -96,7 +96,7 @@ class Regions:
             RegionError: If a region is malformed or, with ``image_size``, lies outside the image.
         """
         box_rows = parse_coordinates('boxes', boxes, 4)
-        mask_rows = parse_masks('masks', _given(masks))
+        mask_rows = parse_masks('masks', masks)
         point_rows = parse_coordinates('points', points, 2)
         trace_rows = parse_groups('traces', traces, 2)
         set_rows = parse_groups('region_sets', region_sets, 4)
