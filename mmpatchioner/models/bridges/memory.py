@@ -43,7 +43,7 @@ class MemoryBridge(BaseModule):
 
     Example:
         >>> memory = Memory.from_rows(torch.tensor([[2.0, 0.0], [0.0, 1.0]]))
-        >>> MemoryBridge(memory, rows='raw', normalize=False)(torch.tensor([[5.0, 1.0]]))
+        >>> MemoryBridge(memory, rows='raw', normalize=False)(torch.tensor([[5.0, 1.0]])).round()
         tensor([[2., 0.]])
     """
 

@@ -1,0 +1,74 @@
+"""The one decode loop: a prompt of vectors in, token sequences out, with a cache, for all regions at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mmpatchioner.models.decoders.search import BeamSearch, GreedySearch
+from mmpatchioner.models.decoders.transformer import Transformer
+
+
+@dataclass(frozen=True, eq=False)
+class TokenSequences:
+    """Decoded sequences, the end-of-text token included where it was reached.
+
+    Args:
+        ids: (R, T) int64, filled up with the end-of-text token.
+        log_probs: (R, T) fp32 natural-log probability of every token, 0 where filled up.
+        lengths: (R,) int64, tokens up to and including end-of-text.
+    """
+
+    ids: Tensor
+    log_probs: Tensor
+    lengths: Tensor
+
+    @property
+    def scores(self) -> Tensor:
+        """(R,) mean natural-log probability per token; higher is better."""
+        return self.log_probs.sum(dim=1) / self.lengths.clamp(min=1)
+
+
+@torch.inference_mode()
+def decode(
+    transformer: Transformer,
+    prompts: Tensor,
+    *,
+    stop_id: int,
+    max_length: int,
+    vocab_size: int | None = None,
+    num_beams: int = 1,
+) -> TokenSequences:
+    """Decode one sequence for every prompt.
+
+    A step computes one position, and the logits of that position alone. Sequences that reach end-of-text leave the
+    batch, so that the work is that of the captions' lengths. No row sees another: results do not depend on the batch.
+
+    Args:
+        transformer: The decoder.
+        prompts: (R, P, dims) input vectors that come before the first token.
+        stop_id: The end-of-text token.
+        max_length: Most tokens of a sequence, end-of-text included.
+        vocab_size: Only tokens below it are produced; None allows all.
+        num_beams: Hypotheses kept for every sequence; 1 is greedy search.
+
+    Returns:
+        The R sequences, in order.
+    """
+    rows, positions = prompts.shape[:2]
+    search: GreedySearch | BeamSearch
+    if num_beams == 1:
+        search = GreedySearch(rows, max_length, stop_id, prompts.device)
+    else:
+        search = BeamSearch(rows, max_length, stop_id, prompts.device, num_beams)
+    cache = transformer.new_cache(rows, positions + max_length)
+    inputs = prompts
+    while len(inputs):
+        hidden = transformer(inputs, cache)[:, -1]
+        step = search.advance(transformer.logits(hidden, vocab_size))
+        if step.rows is not None:
+            cache.select(step.rows)
+        inputs = transformer.token_embedding(step.tokens)[:, None]
+    return TokenSequences(*search.result())
