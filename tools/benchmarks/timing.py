@@ -1,0 +1,67 @@
+"""Two sides of a comparison, timed in turn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+_SLOW_SECONDS = (
+    5.0  # a first run beyond this is counted: warming up would not change it, only take time
+)
+_ENOUGH_SECONDS = 4.0  # quick sides are repeated for so long
+_MOST_REPEATS = 15
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One side of a comparison.
+
+    Args:
+        seconds: Of every run.
+        result: What its first run returned.
+    """
+
+    seconds: tuple[float, ...]
+    result: Any
+
+    @property
+    def median(self) -> float:
+        """Median of the runs, seconds."""
+        return median(self.seconds)
+
+
+def time_in_turn(
+    first: Callable[[], Any], second: Callable[[], Any], repeats: int
+) -> tuple[Timed, Timed]:
+    """Run both sides alternately, so that whatever else the machine does slows both.
+
+    Args:
+        first: One side.
+        second: The other.
+        repeats: Least number of runs of each that are counted.
+    """
+    sides = (first, second)
+    starts = [_run(side) for side in sides]
+    counted: list[list[float]] = [[s] if s > _SLOW_SECONDS else [] for s, _ in starts]
+    began = time.perf_counter()
+    while _goes_on(counted, repeats, time.perf_counter() - began):
+        for side, seconds in zip(sides, counted, strict=True):
+            seconds.append(_run(side)[0])
+    return (
+        Timed(tuple(counted[0]), starts[0][1]),
+        Timed(tuple(counted[1]), starts[1][1]),
+    )
+
+
+def _goes_on(counted: list[list[float]], repeats: int, spent: float) -> bool:
+    done = min(map(len, counted))
+    return done < repeats or (spent < _ENOUGH_SECONDS and done < _MOST_REPEATS)
+
+
+def _run(side: Callable[[], Any]) -> tuple[float, Any]:
+    start = time.perf_counter()
+    result = side()
+    return time.perf_counter() - start, result
