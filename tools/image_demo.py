@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import re
 import sys
 from collections import Counter
@@ -19,7 +18,7 @@ from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -27,12 +26,12 @@ from rich.text import Text
 
 from mmpatchioner.apis import CaptionInferencer, CaptionResult, InputError
 from mmpatchioner.apis.files import write_atomic
+from mmpatchioner.apis.region_files import parse_regions, read_mask, read_region_file
 from mmpatchioner.apis.sources import ImageSource, Sources, list_sources
 from mmpatchioner.checkpoints import CheckpointError
 from mmpatchioner.regions import RegionError, Regions
 
-# Levels of lists around the numbers of one image's regions.
-_KINDS = {'boxes': 2, 'points': 2, 'traces': 3, 'sets': 3}
+_KINDS = ('boxes', 'points', 'traces', 'sets')
 _JPEG_QUALITY = 92
 
 
@@ -104,17 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     sources = find_images(args.image, args.out_dir)
-    asked = {
-        kind: read_regions(kind, getattr(args, kind), sources)
-        for kind in _KINDS
-        if getattr(args, kind) is not None
-    }
-    if 'sets' in asked:
-        asked['region_sets'] = asked.pop('sets')
-    if args.mask:
-        asked['masks'] = [[mask for file in args.mask for mask in read_masks(Path(file))]] * len(
-            sources
-        )
+    asked = read_asked(args, sources)
     if sources.form == 'single':  # tell what is wrong before the model is loaded
         check_single(sources.images[0], {kind: entries[0] for kind, entries in asked.items()})
     proposals = args.proposals
@@ -189,7 +178,7 @@ def write_result(
     result: CaptionResult, out_dir: Path, name: str, drawing: argparse.Namespace | None
 ) -> list[Path]:
     """Write the files of one image; everything is made before the first of them is written."""
-    files = {out_dir / 'preds' / f'{name}.json': result.to_json().encode() + b'\n'}
+    files = {out_dir / 'preds' / f'{name}.json': result.to_json().encode()}
     if drawing is not None:
         try:
             picture = Image.fromarray(result.plot(font_path=drawing.font)[..., ::-1])
@@ -253,66 +242,22 @@ def output_names(sources: Sources, image: str) -> list[str]:
     return [re.sub(r'[^\w./\\ ()+,-]', '_', name) for name in unique]
 
 
-def read_regions(kind: str, value: str, sources: Sources) -> list[Any]:
-    """One entry for each image, from text or a JSON file."""
-    if not value.lower().endswith('.json'):
-        return [parse_numbers(kind, value)] * len(sources)
-    try:
-        content = json.loads(Path(value).read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f'--{kind}: {value} is not a readable JSON file ({error})') from error
-    if isinstance(content, list):
-        return [content] * len(sources)
-    if not isinstance(content, dict):
-        raise InputError(
-            f'--{kind}: expected a list or an object in {value}, got {type(content).__name__}'
+def read_asked(args: argparse.Namespace, sources: Sources) -> dict[str, list[Any]]:
+    """The regions of each image that the command line asks for, by kind."""
+    asked: dict[str, list[Any]] = {}
+    for option in _KINDS:
+        value, kind = getattr(args, option), 'region_sets' if option == 'sets' else option
+        if value is not None and value.lower().endswith('.json'):
+            asked[kind] = read_region_file(
+                kind, Path(value), [source.name for source in sources.images]
+            )
+        elif value is not None:
+            asked[kind] = [parse_regions(kind, value)] * len(sources)
+    if args.mask:
+        asked['masks'] = [[mask for file in args.mask for mask in read_mask(Path(file))]] * len(
+            sources
         )
-    entries = [
-        next(
-            (
-                content[key]
-                for key in (s.name, Path(s.name).name, Path(s.name).stem)
-                if key in content
-            ),
-            None,
-        )
-        for s in sources.images
-    ]
-    if all(entry is None for entry in entries):
-        raise InputError(
-            f'--{kind}: no key of {value} is the name of an image; its keys: {", ".join(list(content)[:3])}, ...'
-        )
-    return entries
-
-
-def parse_numbers(kind: str, text: str) -> list[Any]:
-    """Read ``"1,2,3,4; 5,6,7,8"``; a trace or set has several groups of numbers, with spaces between them."""
-    rows: list[Any] = []
-    for part in filter(str.strip, text.split(';')):
-        try:
-            if _KINDS[kind] == 2:
-                rows.append([float(number) for number in re.split(r'[,\s]+', part.strip())])
-            else:
-                rows.append([[float(n) for n in group.split(',')] for group in part.split()])
-        except ValueError as error:
-            raise InputError(
-                f'--{kind}: expected numbers, got {part.strip()!r}; see --help for the form'
-            ) from error
-    return rows
-
-
-def read_masks(path: Path) -> list[np.ndarray]:
-    """(H, W) bool: the brighter half of the values, or one mask for each palette index but 0."""
-    try:
-        with Image.open(path) as file:
-            picture = ImageOps.exif_transpose(file)
-            if picture.mode == 'P':
-                indices = np.asarray(picture)
-                return [indices == index for index in np.unique(indices) if index]
-            values = np.asarray(picture.convert('I' if picture.mode.startswith('I') else 'L'))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f'--mask: {path} is not a readable picture ({error})') from error
-    return [values > values.max() / 2]
+    return asked
 
 
 def check_single(source: ImageSource, asked: dict[str, Any]) -> None:

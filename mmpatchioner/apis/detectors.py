@@ -148,11 +148,12 @@ def without_pretrained(part: Any) -> Any:
         return {
             name: without_pretrained(value)
             for name, value in part.items()
-            if not (name == 'pretrained' and isinstance(value, str))
-            and not (
-                name == 'init_cfg' and isinstance(value, dict) and value.get('type') == 'Pretrained'
-            )
+            if not _is_pretrained(value) and not (name == 'pretrained' and isinstance(value, str))
         }
     if isinstance(part, (list, tuple)):
-        return type(part)(without_pretrained(entry) for entry in part)
+        return type(part)(without_pretrained(entry) for entry in part if not _is_pretrained(entry))
     return part
+
+
+def _is_pretrained(part: Any) -> bool:
+    return isinstance(part, dict) and part.get('type') == 'Pretrained'

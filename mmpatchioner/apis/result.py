@@ -136,9 +136,14 @@ class CaptionResult:
             'speed_ms': dict(self.speed),
         }
 
-    def to_json(self, indent: int | None = 2) -> str:
-        """Strict JSON: no NaN, no infinity."""
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+    def to_json(self) -> str:
+        """Strict JSON (no NaN, no infinity) that people can read too: one region a line."""
+        fields = {name: _dumps(value) for name, value in self.to_dict().items()}
+        if self.regions:
+            lines = ',\n'.join(f'    {_dumps(region.to_dict())}' for region in self.regions)
+            fields['regions'] = f'[\n{lines}\n  ]'
+        body = ',\n'.join(f'  {_dumps(name)}: {value}' for name, value in fields.items())
+        return f'{{\n{body}\n}}\n'
 
     def plot(
         self, *, min_side: int = 640, max_regions: int = 100, font_path: str | Path | None = None
@@ -160,3 +165,7 @@ class CaptionResult:
         shapes = [RegionShape.from_dict(region.to_dict()) for region in self.regions[:max_regions]]
         drawn = draw_captions(image, shapes, min_side=min_side, font_path=font_path)
         return np.ascontiguousarray(drawn[..., ::-1])
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

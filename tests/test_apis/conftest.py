@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_captioner import tiny_config
+from tiny_captioner import colours, tiny_config
 
 from mmpatchioner.apis import CaptionInferencer
 
@@ -24,8 +23,3 @@ def photo(tmp_path: Path) -> Path:
     path = tmp_path / 'photo.png'
     Image.fromarray(colours(40, 60)).save(path)
     return path
-
-
-def colours(height: int, width: int, seed: int = 0) -> np.ndarray:
-    coarse = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), dtype=np.uint8)
-    return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
