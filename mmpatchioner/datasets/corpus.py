@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -55,6 +56,9 @@ class TextCorpus:
         exclude_images: Images whose texts must not appear, by the names or ids of the files.
         exclude_image_sources: Sources whose images must not appear, e.g. the test split of Karpathy.
         dedupe: Keep the first of equal texts. Off for training that shall see a text as often as it occurs.
+        part: Keep only ``'train'`` or ``'val'``: a text falls to either by a hash of its words, so that copies share a
+            side, and it stays on it when the files grow. None keeps all.
+        val_share: Share of the texts that fall to ``'val'``.
         sample: Keep this many, drawn without replacement; the order is that of the files.
         seed: Of the sample.
         phrases: Cut noun phrases out of the captions: ``dict(min_count=1, mode='only')`` gives distinct phrases that
@@ -84,17 +88,24 @@ class TextCorpus:
         exclude_images: Iterable[str | int] = (),
         exclude_image_sources: dict[str, Any] | Sequence[dict[str, Any]] = (),
         dedupe: bool = True,
+        part: str | None = None,
+        val_share: float = 0.02,
         sample: int | None = None,
         seed: int = 0,
         phrases: dict[str, Any] | None = None,
     ) -> None:
         if clean not in _CLEANERS:
             raise ValueError(f'corpus.clean: expected one of {sorted(_CLEANERS)}, got {clean!r}.')
+        if part not in (None, 'train', 'val') or not 0 <= val_share <= 1:
+            raise ValueError(
+                f"corpus: expected part 'train', 'val' or None and val_share in [0, 1], got {part!r} and {val_share}."
+            )
         if sample is not None and sample < 1:
             raise ValueError(f'corpus.sample: expected a positive number or None, got {sample}.')
         self._banned_images = {str(image) for image in exclude_images}
         self._banned_images |= {image for image, _ in _read(exclude_image_sources) if image}
         self._banned_texts = {normalise_caption(text) for _, text in _read(exclude)}
+        self._part, self._val_share = part, val_share
         self._words = (min_words, float('inf') if max_words is None else max_words)
         read = [(image, _CLEANERS[clean](text)) for image, text in _read(sources)]
         allowed = [(image, text) for image, text in read if self._allows(image, text)]
@@ -130,6 +141,7 @@ class TextCorpus:
         return (
             image not in self._banned_images
             and shortest <= len(text.split()) <= longest
+            and (self._part is None or _part_of(text, self._val_share) == self._part)
             and not (self._banned_texts and normalise_caption(text) in self._banned_texts)
         )
 
@@ -148,6 +160,11 @@ class TextCorpus:
                 )
             grouped.setdefault(entry.image, []).append(entry.text)
         return grouped
+
+
+def _part_of(text: str, val_share: float) -> str:
+    digest = hashlib.sha256(normalise_caption(text).encode()).digest()
+    return 'val' if int.from_bytes(digest[:8], 'big') < val_share * 2**64 else 'train'
 
 
 def _first_of_equals(entries: Iterable[CorpusText]) -> list[CorpusText]:

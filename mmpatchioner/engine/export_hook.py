@@ -12,7 +12,7 @@ from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from mmpatchioner.checkpoints import save_safetensors
+from mmpatchioner.checkpoints import resolve_file, save_safetensors
 from mmpatchioner.registry import HOOKS
 from mmpatchioner.version import __version__
 
@@ -35,7 +35,7 @@ class ExportHook(Hook):
 
     @master_only
     def after_train(self, runner: Runner) -> None:
-        """Write ``<work_dir>/<out_dir>/<name>.safetensors``."""
+        """Write ``<work_dir>/<out_dir>/<name>.safetensors`` and the files that belong to it."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         provenance = {
             'config_sha256': hashlib.sha256(runner.cfg.pretty_text.encode()).hexdigest(),
@@ -46,4 +46,6 @@ class ExportHook(Hook):
         for weights in model.exports():
             path = Path(runner.work_dir) / self.out_dir / f'{weights.name}.safetensors'
             save_safetensors(weights.tensors, path, {**provenance, **weights.metadata})
+            for name, source in weights.companions.items():
+                (path.parent / name).write_bytes(resolve_file(source).read_bytes())
             print_log(f'Exported {path}', logger='current')

