@@ -193,7 +193,7 @@ class DenseCaptioner(BaseDetector):
         if source == 'detector':
             assert self.detector is not None  # _require
             detected = self.detector.predict(_take(batch_inputs, indices), chosen, rescale=True)
-            return [self._keep(sample.pred_instances) for sample in detected]
+            return [self._keep(s.pred_instances, s.ori_shape[:2]) for s in detected]
         if source == 'patches':
             assert self.proposer is not None
             grids = [patch_grid(feats, sample) for sample in chosen]
@@ -211,11 +211,18 @@ class DenseCaptioner(BaseDetector):
                 )
         return [_with_plain_boxes(sample.get(field)) for sample in chosen]
 
-    def _keep(self, instances: InstanceData) -> InstanceData:
+    def _keep(self, instances: InstanceData, image_size: tuple[int, int]) -> InstanceData:
+        """The detections worth a caption, cut at the border of the image of (height, width)."""
         kept = instances[instances.scores >= self.score_thr] if self.score_thr > 0 else instances
         if self.max_per_img is not None and len(kept) > self.max_per_img:
             kept = kept[kept.scores.argsort(descending=True, stable=True)[: self.max_per_img]]
-        return _with_plain_boxes(kept)
+        kept = _with_plain_boxes(kept)
+        height, width = image_size
+        corner = torch.minimum(
+            kept.bboxes.clamp(min=0), kept.bboxes.new_tensor([width, height] * 2)
+        )
+        kept.bboxes = torch.cat([corner[:, :2], torch.maximum(corner[:, :2], corner[:, 2:])], dim=1)
+        return kept
 
 
 def _with_plain_boxes(instances: InstanceData) -> InstanceData:

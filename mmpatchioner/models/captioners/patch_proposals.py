@@ -27,8 +27,9 @@ class PatchProposalDetector(BaseDetector):
     The patches of an image are the nodes of a graph whose edges are cosine similarities above a threshold. The
     leading eigenvectors of its normalised Laplacian (Shi & Malik 2000; on DINO features TokenCut, arXiv 2202.11539)
     embed the patches; k-means in that embedding at several k gives segments from coarse to fine. Each connected
-    component is a region, scored by how much more alike its patches are to each other than to their surroundings;
-    non-maximum suppression removes the repetitions between scales. Deterministic, no learned parameter.
+    component is a region, scored by how much more alike its patches are to each other than to their surroundings,
+    less for small ones; non-maximum suppression removes the repetitions between scales. Deterministic, no learned
+    parameter.
 
     Args:
         neck: Config of a neck, to run as a detector of its own; None when a :class:`DenseCaptioner` hands it features.
@@ -38,6 +39,7 @@ class PatchProposalDetector(BaseDetector):
         max_area: Largest region, as a share of the grid.
         nms_iou_thr: Overlap above which the lower-scored box goes.
         max_per_img: At most so many boxes of an image, best first.
+        full_area: Share of the grid from which on the size of a region no longer lowers its score.
         init_cfg: mmengine's initialisation config.
     """
 
@@ -49,7 +51,8 @@ class PatchProposalDetector(BaseDetector):
         min_patches: int = 4,
         max_area: float = 0.85,
         nms_iou_thr: float = 0.55,
-        max_per_img: int = 12,
+        max_per_img: int = 10,
+        full_area: float = 0.1,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -64,6 +67,7 @@ class PatchProposalDetector(BaseDetector):
         self.max_area = max_area
         self.nms_iou_thr = nms_iou_thr
         self.max_per_img = max_per_img
+        self.full_area = full_area
 
     @torch.no_grad()
     def propose(self, patches: Tensor, grid: PatchGrid) -> InstanceData:
@@ -85,7 +89,8 @@ class PatchProposalDetector(BaseDetector):
                 labels=torch.zeros(0, dtype=torch.long, device=patches.device),
             )
         rows = torch.from_numpy(masks).to(similarity)
-        scores = _contrast(rows, similarity, grid)
+        area = rows.mean(dim=1)
+        scores = _contrast(rows, similarity, grid) * (area / self.full_area).clamp(max=1).sqrt()
         boxes = _mask_boxes(masks, grid).to(similarity)
         kept, keep = nms(boxes, scores.contiguous(), self.nms_iou_thr)
         keep = keep[: self.max_per_img]

@@ -9,7 +9,7 @@ import torch
 from mmdet.structures import DetDataSample
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmpatchioner.models.heads.region_rows import RegionRows
 from mmpatchioner.models.necks import PatchFeatures
@@ -31,6 +31,8 @@ class PatchionerHead(BaseModule):
     Args:
         bridge: Config of the bridge over the modality gap, e.g. ``dict(type='mmpatchioner.MemoryBridge', ...)``.
         decoder: Config of the decoder, e.g. ``dict(type='mmpatchioner.PrefixDecoder', ...)``.
+        image_bridge: Config of the bridge of whole images, where they have one of their own: a memory of sentences for
+            images beside one of phrases for their regions. None uses ``bridge`` for both, as the paper does.
         pooling: Keyword arguments of :func:`mmpatchioner.regions.region_weights` that differ from the paper's.
         context: Share of the image's mean patch that is subtracted from a region before the bridge; 0 is the paper.
         score_mode: What ``ranking_scores`` holds: ``'caption'`` (mean log-probability), ``'detection'`` (the
@@ -48,6 +50,7 @@ class PatchionerHead(BaseModule):
         self,
         bridge: dict[str, Any],
         decoder: dict[str, Any],
+        image_bridge: dict[str, Any] | None = None,
         pooling: dict[str, Any] | None = None,
         context: float = 0.0,
         score_mode: str = 'caption',
@@ -67,9 +70,8 @@ class PatchionerHead(BaseModule):
         if not 0.0 <= context < 1.0:
             raise ValueError(f'caption_head.context: expected a share in [0, 1), got {context}.')
         official = compat == 'official'
-        if official and bridge['type'].endswith('IdentityBridge'):
-            bridge = {**bridge, 'normalize': False}
-        self.bridge = MODELS.build(bridge)
+        self.bridge = _build_bridge(bridge, official)
+        self.image_bridge = _build_bridge(image_bridge, official) if image_bridge else None
         self.decoder = MODELS.build(decoder)
         self.pooling = {**COMPAT[compat or 'paper'], **(pooling or {})}
         self.context = context
@@ -105,7 +107,8 @@ class PatchionerHead(BaseModule):
         """
         rows = [RegionRows.from_entries(entry) for entry in regions_list]
         pooled = self.pool(feats, rows, batch_data_samples)
-        captions, scores = self._caption(torch.cat(pooled))
+        kinds = [kind for image_rows in rows for kind in image_rows.kinds]
+        captions, scores = self._caption(torch.cat(pooled), kinds)
         results, start = [], 0
         for image_rows, sample in zip(rows, batch_data_samples, strict=True):
             stop = start + len(image_rows)
@@ -162,11 +165,15 @@ class PatchionerHead(BaseModule):
             pooled.append(vectors)
         return pooled
 
-    def _caption(self, vectors: Tensor) -> tuple[list[str], Tensor]:
+    def _caption(self, vectors: Tensor, kinds: list[str]) -> tuple[list[str], Tensor]:
         captions: list[str] = []
         scores = [vectors.new_zeros(0)]
-        for chunk in vectors.split(self.decode_batch) if len(vectors) else ():
-            decoded = self.decoder.generate(self.bridge(chunk))
+        bridged = self.bridge(vectors)
+        if self.image_bridge is not None and 'image' in kinds:
+            whole = torch.tensor([kind == 'image' for kind in kinds], device=vectors.device)
+            bridged[whole] = self.image_bridge(vectors[whole])
+        for chunk in bridged.split(self.decode_batch) if len(bridged) else ():
+            decoded = self.decoder.generate(chunk)
             captions.extend(decoded.texts)
             scores.append(decoded.scores)
         return captions, torch.cat(scores)
@@ -177,6 +184,12 @@ class PatchionerHead(BaseModule):
         if self.score_mode == 'detection':
             return instances.scores
         return instances.scores * instances.caption_scores.exp()
+
+
+def _build_bridge(bridge: dict[str, Any], official: bool) -> nn.Module:
+    if official and bridge['type'].endswith('IdentityBridge'):
+        bridge = {**bridge, 'normalize': False}
+    return MODELS.build(bridge)
 
 
 def patch_grid(feats: PatchFeatures, sample: DetDataSample) -> PatchGrid:

@@ -48,6 +48,11 @@ class RegionRows:
     def __len__(self) -> int:
         return sum(map(len, self.parts))
 
+    @property
+    def kinds(self) -> list[str]:
+        """The kind of every region, in the order asked."""
+        return [kind for part in self.parts for kind in _kinds(part)]
+
     def weights(self, region_weights: Callable[[Regions], Tensor]) -> Tensor:
         """(R, N) weights over the patch grid, one row for each region in the order asked."""
         rows = []
@@ -70,7 +75,7 @@ class RegionRows:
         result.bboxes = self._cat([_boxes(part, image_size) for part in self.parts], device)
         result.scores = self._cat([_field(p, 'scores', float('nan')) for p in self.parts], device)
         result.labels = self._cat([_field(p, 'labels', -1) for p in self.parts], device)
-        result.kinds = [kind for part in self.parts for kind in _kinds(part)]
+        result.kinds = self.kinds
         return result
 
     @staticmethod

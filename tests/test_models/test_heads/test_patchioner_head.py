@@ -1,0 +1,234 @@
+import pytest
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+
+from mmpatchioner.models.necks import PatchFeatures
+from mmpatchioner.regions import RegionError, Regions, region_weights
+from mmpatchioner.registry import MODELS
+
+SIZE = (60, 84)  # height, width of the original images
+
+
+def build(parts, **kwargs):
+    torch.manual_seed(0)
+    return MODELS.build({**parts['caption_head'], **kwargs}).eval()
+
+
+def features(batch=2, side=6, dims=32) -> PatchFeatures:
+    generator = torch.Generator().manual_seed(1)
+    patches = torch.randn(batch, side * side, dims, generator=generator)
+    logits = torch.randn(batch, side * side, generator=generator)
+
+    def attention(num_heads: int | None) -> torch.Tensor:
+        return (logits / (num_heads or 2)).softmax(dim=-1)
+
+    return PatchFeatures(patches, (side, side), attention_fn=attention)
+
+
+def samples(batch=2) -> list[DetDataSample]:
+    meta = dict(
+        ori_shape=SIZE, scale_factor=(2.0, 0.5), patch_inputs_shape=(84, 84), patch_mode='squash'
+    )
+    return [DetDataSample(metainfo=meta) for _ in range(batch)]
+
+
+BOXES = [[0, 0, 20, 30], [30, 10, 84, 60], [5, 5, 6, 6]]
+
+
+def test_every_kind_of_region_of_every_image_is_captioned_in_order(parts):
+    head = build(parts)
+    mixed = Regions.from_inputs(
+        boxes=BOXES,
+        points=[[1, 1]],
+        traces=[[[1, 1], [80, 50]]],
+        region_sets=[BOXES],
+        whole_image=True,
+    )
+    first, second = head.predict(
+        features(), [mixed, Regions.from_inputs(boxes=BOXES[:1])], samples()
+    )
+    assert first.kinds == ['box', 'box', 'box', 'point', 'trace', 'set', 'image']
+    assert len(first.captions) == len(first) == 7 and len(second) == 1
+    assert first.caption_scores.isfinite().all() and (first.caption_scores <= 0).all()
+    assert first.scores.isnan().all() and (first.labels == -1).all()
+    torch.testing.assert_close(first.bboxes[:3], torch.tensor(BOXES).float())
+    assert first.bboxes[-1].tolist() == [0, 0, 84, 60]
+
+
+def test_the_head_is_weights_then_bridge_then_decoder(parts):
+    head, feats = build(parts), features(1)
+    regions = Regions.from_inputs(boxes=BOXES)
+    sample = samples(1)[0]
+    result = head.predict(feats, [regions], [sample])[0]
+    from mmpatchioner.models.heads import patch_grid
+
+    pooled = region_weights(regions, patch_grid(feats, sample)) @ feats.patches[0]
+    expected = head.decoder.generate(head.bridge(pooled))
+    assert result.captions == expected.texts
+    torch.testing.assert_close(result.caption_scores, expected.scores)
+
+
+def test_captions_do_not_depend_on_batch_order_or_chunks(parts):
+    feats, boxes = features(2), Regions.from_inputs(boxes=BOXES)
+    together = build(parts).predict(feats, [boxes, boxes], samples())
+    chunked = build(parts, decode_batch=2).predict(feats, [boxes, boxes], samples())
+    swapped = build(parts).predict(
+        feats, [Regions.from_inputs(boxes=BOXES[::-1]), boxes], samples()
+    )[0]
+    second = PatchFeatures(feats.patches[1:], feats.grid)
+    alone = build(parts).predict(second, [boxes], samples(1))[0]
+    assert together[0].captions == swapped.captions[::-1]
+    assert together[1].captions == alone.captions
+    for one, other in zip(together, chunked, strict=True):
+        assert one.captions == other.captions
+        torch.testing.assert_close(one.caption_scores, other.caption_scores, atol=1e-5, rtol=1e-5)
+
+
+def test_detections_keep_their_fields_and_are_not_modified(parts):
+    given = InstanceData(
+        bboxes=torch.tensor(BOXES).float(),
+        scores=torch.tensor([0.9, 0.5, 0.1]),
+        labels=torch.tensor([3, 1, 2]),
+    )
+    before = given.bboxes.clone()
+    result = build(parts).predict(features(1), [given], samples(1))[0]
+    assert result.labels.tolist() == [3, 1, 2]
+    torch.testing.assert_close(result.scores, given.scores)
+    torch.testing.assert_close(given.bboxes, before)
+    assert 'captions' not in given
+
+
+def test_masks_are_pooled_when_given_and_empty_ones_fall_back_to_their_box(parts):
+    head, feats = build(parts), features(1)
+    masks = torch.zeros(3, *SIZE, dtype=torch.bool)
+    masks[0, 40:, 60:] = True  # elsewhere than box 0
+    masks[2, 5:6, 5:6] = True
+    boxes = torch.tensor(BOXES).float()
+    result = head.predict(feats, [InstanceData(bboxes=boxes, masks=masks)], samples(1))[0]
+    masked = head.predict(feats, [Regions.from_inputs(masks=masks[[0, 2]])], samples(1))[0]
+    boxed = head.predict(feats, [Regions.from_inputs(boxes=BOXES)], samples(1))[0]
+    torch.testing.assert_close(result.caption_scores[[0, 2]], masked.caption_scores)
+    torch.testing.assert_close(result.caption_scores[1], boxed.caption_scores[1])
+    assert result.kinds == ['mask', 'box', 'mask']
+
+
+def test_regions_asked_and_regions_found_are_joined(parts):
+    found = InstanceData(bboxes=torch.tensor(BOXES[:2]).float(), scores=torch.tensor([0.4, 0.3]))
+    asked = Regions.from_inputs(points=[[1, 1]])
+    result = build(parts).predict(features(1), [[asked, found]], samples(1))[0]
+    assert result.kinds == ['point', 'box', 'box']
+    assert result.scores[0].isnan() and result.scores[1:].tolist() == pytest.approx([0.4, 0.3])
+
+
+def test_no_region_is_an_empty_result(parts):
+    first, second = build(parts).predict(
+        features(), [Regions.from_inputs(boxes=[]), Regions.from_inputs(boxes=BOXES)], samples()
+    )
+    assert len(first.captions) == 0 and first.bboxes.shape == (0, 4)
+    assert len(second.captions) == 3
+    nothing = build(parts).predict(
+        features(1), [InstanceData(bboxes=torch.zeros(0, 4))], samples(1)
+    )[0]
+    assert nothing.captions == []
+
+
+@pytest.mark.parametrize('mode', ['caption', 'detection', 'product'])
+def test_ranking_scores(parts, mode):
+    scores = torch.tensor([0.9, 0.5, 0.1])
+    given = InstanceData(bboxes=torch.tensor(BOXES).float(), scores=scores)
+    result = build(parts, score_mode=mode).predict(features(1), [given], samples(1))[0]
+    expected = {
+        'caption': result.caption_scores,
+        'detection': scores,
+        'product': scores * result.caption_scores.exp(),
+    }[mode]
+    torch.testing.assert_close(result.ranking_scores, expected)
+
+
+def test_official_differs_from_the_paper_where_the_released_code_does(parts):
+    feats = features(1)
+    feats = PatchFeatures(feats.patches, feats.grid, attention_fn=feats.attention_fn)
+    region_set = Regions.from_inputs(region_sets=[BOXES], whole_image=True)
+    paper, official = build(parts), build(parts, compat='official')
+    from mmpatchioner.models.heads.region_rows import RegionRows
+
+    rows = [RegionRows.from_entries(region_set)]
+    ours, theirs = (head.pool(feats, rows, samples(1))[0] for head in (paper, official))
+    assert not torch.allclose(ours[0], theirs[0], atol=1e-3)  # box means instead of Eq. (1)
+    assert not torch.allclose(ours[1], theirs[1], atol=1e-3)  # gaussian instead of mean
+    torch.testing.assert_close(ours[1], feats.patches[0].mean(dim=0), atol=1e-5, rtol=1e-5)
+    identity = build(parts, compat='official', bridge=dict(type='mmpatchioner.IdentityBridge'))
+    assert identity.bridge.normalize is False
+
+
+def test_attention_weights_use_the_heads_of_the_released_code_only_in_official(parts):
+    feats, region = features(1), Regions.from_inputs(whole_image=True)
+    from mmpatchioner.models.heads.region_rows import RegionRows
+
+    rows = [RegionRows.from_entries(region)]
+    for compat, heads in ((None, None), ('official', 16)):
+        head = build(parts, compat=compat, pooling=dict(image_weighting='attention'))
+        expected = feats.attention(heads)[0] @ feats.patches[0]
+        torch.testing.assert_close(
+            head.pool(feats, rows, samples(1))[0][0], expected, atol=1e-5, rtol=1e-4
+        )
+
+
+def test_whole_images_may_have_a_bridge_of_their_own(parts):
+    regions = Regions.from_inputs(boxes=BOXES, whole_image=True)
+    identity = dict(type='mmpatchioner.IdentityBridge')
+    both = build(parts, image_bridge=identity).predict(features(1), [regions], samples(1))[0]
+    memory = build(parts).predict(features(1), [regions], samples(1))[0]
+    plain = build(parts, bridge=identity).predict(features(1), [regions], samples(1))[0]
+    torch.testing.assert_close(both.caption_scores[:3], memory.caption_scores[:3])
+    torch.testing.assert_close(both.caption_scores[3], plain.caption_scores[3])
+    assert not torch.allclose(both.caption_scores[3], memory.caption_scores[3])
+
+
+def test_context_takes_a_share_of_the_image_mean_away(parts):
+    from mmpatchioner.models.heads.region_rows import RegionRows
+
+    feats, rows = features(1), [RegionRows.from_entries(Regions.from_inputs(boxes=BOXES))]
+    plain = build(parts).pool(feats, rows, samples(1))[0]
+    context = build(parts, context=0.4).pool(feats, rows, samples(1))[0]
+    torch.testing.assert_close(
+        context, plain - 0.4 * feats.patches[0].mean(dim=0), atol=1e-5, rtol=1e-5
+    )
+
+
+def test_without_rescale_boxes_are_in_the_pixels_of_the_detector(parts):
+    regions = [Regions.from_inputs(boxes=BOXES)]
+    result = build(parts).predict(features(1), regions, samples(1), rescale=False)[0]
+    torch.testing.assert_close(
+        result.bboxes, torch.tensor(BOXES).float() * torch.tensor([2, 0.5, 2, 0.5])
+    )
+
+
+def test_a_region_off_the_image_is_refused_by_name(parts):
+    with pytest.raises(RegionError, match=r'boxes\[0\]'):
+        build(parts).predict(
+            features(1), [Regions.from_inputs(boxes=[[100, 0, 120, 30]])], samples(1)
+        )
+
+
+@pytest.mark.parametrize(
+    ('kwargs', 'message'),
+    [
+        ({'score_mode': 'best'}, 'score_mode'),
+        ({'compat': 'v1'}, 'compat'),
+        ({'context': 1.0}, 'context'),
+    ],
+)
+def test_unknown_options_are_refused(parts, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        build(parts, **kwargs)
+
+
+def test_loss_is_the_decoders(parts):
+    head = build(parts)
+    embeddings = torch.nn.functional.normalize(torch.randn(2, 32), dim=1)
+    captions = ['a red car', 'the blue sky']
+    torch.testing.assert_close(
+        head.loss(embeddings, captions)['loss'], head.decoder.loss(embeddings, captions)['loss']
+    )
