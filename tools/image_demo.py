@@ -107,8 +107,8 @@ def run(args: argparse.Namespace) -> int:
     if sources.form == 'single':  # tell what is wrong before the model is loaded
         check_single(sources.images[0], {kind: entries[0] for kind, entries in asked.items()})
     proposals = args.proposals
-    if proposals is None and args.detector and not asked and not args.whole_image:
-        proposals = 'detector'
+    if proposals is None and args.detector and (asked or args.whole_image):
+        proposals = 'detector'  # who names a detector wants its regions too
     inferencer = CaptionInferencer(
         args.model,
         device=args.device,
