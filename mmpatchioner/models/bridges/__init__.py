@@ -1,5 +1,6 @@
 """Bridges over the gap between patches and text."""
 
+from mmpatchioner.models.bridges.coverage import medoids
 from mmpatchioner.models.bridges.identity import IdentityBridge
 from mmpatchioner.models.bridges.memory import MemoryBridge
 from mmpatchioner.models.bridges.memory_file import Memory, PackedTexts, load_memory, save_memory
@@ -12,5 +13,6 @@ __all__ = [
     'PackedTexts',
     'add_noise',
     'load_memory',
+    'medoids',
     'save_memory',
 ]

@@ -33,6 +33,9 @@ class MemoryBridge(BaseModule):
         rows: Sum ``'raw'`` rows, of the length they were encoded with (published for DINOv2), or ``'unit'`` ones
             (published for CLIP).
         normalize: Scale the result to unit length.
+        prior: ``'uniform'`` takes every row alike (published); ``'counts'`` in proportion to the number of texts it
+            stands for, which the memory must hold: ``a_j ~ n_j exp(cos(z, m_j) / temperature)``, the posterior of a
+            text with its frequency as the prior.
         chunk_size: Rows of the memory at a time; None suits the number of regions. Changes no result.
         dtype: Type of the rows in memory: ``'fp32'``, ``'bf16'``, ``'fp16'``; None is that of the file. Arithmetic is
             fp32 always.
@@ -49,6 +52,7 @@ class MemoryBridge(BaseModule):
 
     unit_rows: Tensor
     norms: Tensor
+    log_prior: Tensor
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class MemoryBridge(BaseModule):
         temperature: float = 0.01,
         rows: Literal['raw', 'unit'] = 'raw',
         normalize: bool = True,
+        prior: Literal['uniform', 'counts'] = 'uniform',
         chunk_size: int | None = None,
         dtype: str | None = None,
     ) -> None:
@@ -64,6 +69,8 @@ class MemoryBridge(BaseModule):
             raise ValueError(f'bridge.temperature: expected more than 0, got {temperature}.')
         if rows not in ('raw', 'unit'):
             raise ValueError(f"bridge.rows: expected 'raw' or 'unit', got {rows!r}.")
+        if prior not in ('uniform', 'counts'):
+            raise ValueError(f"bridge.prior: expected 'uniform' or 'counts', got {prior!r}.")
         if chunk_size is not None and chunk_size < 1:
             raise ValueError(f'bridge.chunk_size: expected None or at least 1, got {chunk_size}.')
         loaded = memory if isinstance(memory, Memory) else load_memory(memory)
@@ -73,10 +80,18 @@ class MemoryBridge(BaseModule):
         # Not persistent: a checkpoint of the captioner would hold the whole memory again.
         self.register_buffer('unit_rows', embeddings, persistent=False)
         self.register_buffer('norms', loaded.norms.float(), persistent=False)
+        if prior == 'counts' and loaded.counts is None:
+            raise ValueError(
+                "bridge.prior: 'counts' needs a memory with counts, this one has none; build it anew with "
+                "tools/build_memory.py, or take prior='uniform'."
+            )
+        log_prior = torch.zeros(len(loaded)) if loaded.counts is None else loaded.counts.log()
+        self.register_buffer('log_prior', log_prior, persistent=False)
         self.texts: PackedTexts | None = loaded.texts
         self.space = loaded.space
         self.temperature = temperature
         self.rows = rows
+        self.prior = prior
         self.normalize = normalize
         self.chunk_size = chunk_size
 
@@ -107,9 +122,12 @@ class MemoryBridge(BaseModule):
         highest = query.new_full((len(z), 1), -torch.inf)
         total = query.new_zeros(len(z), 1)
         summed = torch.zeros_like(query)
-        for unit, norms in zip(self.unit_rows.split(size), self.norms.split(size), strict=True):
+        chunks = (rows.split(size) for rows in (self.unit_rows, self.norms, self.log_prior))
+        for unit, norms, log_prior in zip(*chunks, strict=True):
             unit = unit.float()
             logits = query @ unit.T  # (R, chunk)
+            if self.prior == 'counts':
+                logits += log_prior
             previous, highest = highest, torch.maximum(highest, logits.amax(dim=1, keepdim=True))
             weights = logits.sub_(highest).exp_()
             shrink = (previous - highest).exp()

@@ -75,12 +75,14 @@ class Memory:
         embeddings: (M, D) unit rows; fp32, bf16 or fp16.
         norms: (M,) fp32, length of every row as it was encoded.
         texts: The M texts, if they were kept.
+        counts: (M,) fp32, how many texts of the corpus every row stands for, if that was kept.
         metadata: Strings about them; ``space`` names the space they live in.
     """
 
     embeddings: Tensor
     norms: Tensor
     texts: PackedTexts | None = None
+    counts: Tensor | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -90,6 +92,7 @@ class Memory:
         texts: Sequence[str] | None = None,
         metadata: Mapping[str, str] | None = None,
         dtype: str = 'fp32',
+        counts: Tensor | None = None,
     ) -> Memory:
         """Split rows into directions and lengths; rows of zeros, and their texts, are left out.
 
@@ -98,6 +101,7 @@ class Memory:
             texts: The M texts.
             metadata: Strings to keep.
             dtype: Type of the unit rows: ``'fp32'``, ``'bf16'`` or ``'fp16'``.
+            counts: (M,) positive, how many texts every row stands for.
 
         Raises:
             ValueError: if shapes or numbers do not fit, a value is not finite, or every row is zero.
@@ -113,6 +117,10 @@ class Memory:
             )
         if texts is not None and len(texts) != len(rows):
             raise ValueError(f'texts: expected one for each of {len(rows)} rows, got {len(texts)}.')
+        if counts is not None and (counts.shape != rows.shape[:1] or not (counts > 0).all()):
+            raise ValueError(
+                f'counts: expected a positive number for each of {len(rows)} rows, got {tuple(counts.shape)}.'
+            )
         storage = memory_dtype(dtype)
         norms = rows.float().norm(dim=1)
         broken = (~norms.isfinite()).nonzero()[:5, 0].tolist()
@@ -129,6 +137,7 @@ class Memory:
             embeddings=F.normalize(rows[kept].float(), dim=1).to(storage),
             norms=norms[kept],
             texts=None if texts is None else PackedTexts.pack(texts),
+            counts=None if counts is None else counts[kept].float(),
             metadata=dict(metadata or {}),
         )
 
@@ -150,6 +159,8 @@ class Memory:
         tensors = {'embeddings': self.embeddings, 'norms': self.norms}
         if self.texts is not None:
             tensors |= {'text_bytes': self.texts.data, 'text_offsets': self.texts.offsets}
+        if self.counts is not None:
+            tensors['counts'] = self.counts
         save_safetensors(tensors, path, {**self.metadata, 'format': MEMORY_FORMAT})
 
 
@@ -159,13 +170,14 @@ def save_memory(
     texts: Sequence[str] | None = None,
     metadata: Mapping[str, str] | None = None,
     dtype: str = 'fp32',
+    counts: Tensor | None = None,
 ) -> Memory:
     """Write a memory of raw embeddings; see :meth:`Memory.from_rows` for arguments and errors.
 
     Returns:
         What was written.
     """
-    memory = Memory.from_rows(embeddings, texts, metadata, dtype)
+    memory = Memory.from_rows(embeddings, texts, metadata, dtype, counts)
     memory.save(path)
     return memory
 
@@ -188,6 +200,7 @@ def load_memory(path: str | os.PathLike[str]) -> Memory:
         texts=PackedTexts(tensors['text_bytes'], tensors['text_offsets'])
         if 'text_bytes' in tensors
         else None,
+        counts=tensors.get('counts'),
         metadata={key: value for key, value in metadata.items() if key != 'format'},
     )
     _check(memory, str(path))
@@ -214,6 +227,10 @@ def _check(memory: Memory, source: str) -> None:
         )
     if memory.texts is not None and len(memory.texts) != len(rows):
         raise CheckpointError(f'{source}: {len(rows)} rows but {len(memory.texts)} texts.')
+    if memory.counts is not None and memory.counts.shape != norms.shape:
+        raise CheckpointError(
+            f'{source}: {len(rows)} rows but counts of shape {tuple(memory.counts.shape)}.'
+        )
     # A sample over the whole file: reading half a million rows twice would double the time to load.
     sample = rows[:: max(1, len(rows) // 1024)].float().norm(dim=1)
     if not ((sample - 1).abs() < _UNIT_TOLERANCE).all():
