@@ -11,8 +11,12 @@ from torch import Tensor
 Mode = Literal['squash', 'center_crop']
 Window = tuple[float, float, float, float]
 
-BORDER_TOLERANCE = 1e-6
-"""An overlap of at most this part of a patch's side is floating-point noise, not an overlap."""
+BORDER_TOLERANCE = 1e-5
+"""An overlap of at most this part of a patch's side is no overlap.
+
+A box made of patches, kept in fp32 as detectors do, comes back with its edges off by some 1e-6 of a patch; it must not
+take the patches next to it.
+"""
 
 
 @dataclass(frozen=True)
