@@ -123,7 +123,9 @@ def _draw_box(
     top, bottom = (_to_border(value, height_px, half) for value in box[1::2])
     rows = slice(max(int(top), 0), max(int(np.ceil(bottom)), 0))
     columns = slice(max(int(left), 0), max(int(np.ceil(right)), 0))
-    _tint(canvas, color, opacity, (rows, columns))
+    # The larger a box, the fainter its inside: one around everything would colour the whole picture.
+    share = canvas[rows, columns].size / canvas.size
+    _tint(canvas, color, opacity * (1 - share), (rows, columns))
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom], [left, top]])
     if dashed:
         for start, end in itertools.pairwise(corners):
