@@ -71,7 +71,7 @@ def check_groups(groups: tuple[Tensor, ...], field: str, width: int, unit: str) 
 def check_finite(rows: Tensor, name: Name) -> None:
     """Check that coordinates are neither NaN nor infinite nor absurd."""
     _refuse(
-        ~(rows.abs() < MAX_COORDINATE).all(dim=1), rows, name, 'finite pixel coordinates', 'fix'
+        ~(rows.abs() < MAX_COORDINATE).all(dim=1), rows, name, 'finite pixel coordinates', 'drop it'
     )
 
 

@@ -18,6 +18,12 @@ A box made of patches, kept in fp32 as detectors do, comes back with its edges o
 take the patches next to it.
 """
 
+FP32_NOISE = 1e-6
+"""A point that lies this far outside a window, relative to the window's far edge, lies on its border.
+
+Detections cut at the border of a resized image come back to the original pixels by an fp32 division.
+"""
+
 
 @dataclass(frozen=True)
 class PatchGrid:
@@ -96,8 +102,8 @@ class PatchGrid:
     @property
     def crop_offset(self) -> tuple[int, int]:
         """Top and left of the network's input within the resized image, pixels."""
-        (height, width), (rows, cols) = self.resized_size, self.input_size
-        return round((height - rows) / 2), round((width - cols) / 2)
+        (height, width), (input_h, input_w) = self.resized_size, self.input_size
+        return round((height - input_h) / 2), round((width - input_w) / 2)
 
     @property
     def window(self) -> Window:
@@ -230,7 +236,7 @@ def boxes_overlap(boxes: Tensor, window: Window) -> Tensor:
     low, high = boxes[:, :2], boxes[:, 2:]
     start, end = boxes.new_tensor(window[:2]), boxes.new_tensor(window[2:])
     crosses = (low < end) & (high > start)
-    rests = (low == high) & (low >= start) & (low <= end)
+    rests = (low == high) & (low >= start - FP32_NOISE * end) & (low <= end + FP32_NOISE * end)
     return (crosses | rests).all(dim=1)
 
 
@@ -244,8 +250,7 @@ def points_inside(points: Tensor, window: Window) -> Tensor:
     Returns:
         (L,) bool.
     """
-    start, end = points.new_tensor(window[:2]), points.new_tensor(window[2:])
-    return ((points >= start) & (points <= end)).all(dim=1)
+    return boxes_overlap(points.repeat(1, 2), window)
 
 
 def _checked_size(field: str, size: Any) -> tuple[int, int]:

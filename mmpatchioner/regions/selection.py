@@ -80,7 +80,7 @@ def _intersected(boxes: Tensor, grid: PatchGrid) -> tuple[Tensor, Tensor]:
     x1, y1, x2, y2 = grid.boxes_to_grid(boxes).unbind(dim=1)
     lines = []
     for low, high, count in ((y1, y2, grid.rows), (x1, x2, grid.cols)):
-        overlaps = interval_overlaps(low, high, count)
+        overlaps = interval_overlaps(low.clamp(0, count), high.clamp(0, count), count)
         shared = overlaps > BORDER_TOLERANCE
         touched = overlaps >= -BORDER_TOLERANCE
         lines.append(torch.where(shared.any(dim=1, keepdim=True), shared, touched))

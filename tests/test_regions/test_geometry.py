@@ -180,9 +180,12 @@ def test_boxes_and_points_against_a_window():
         ([20, 12, 25, 15], False),
         ([20, 12, 20, 15], True),  # a line on the border
         ([9, 12, 9, 15], False),
+        ([20.00001, 12, 20.00001, 15], True),  # on the border but for fp32 noise
+        ([20.0001, 12, 20.0001, 15], False),
+        ([20.00001, 12, 25, 15], False),
         ([0, 0, 50, 50], True),
     ]
     found = boxes_overlap(torch.tensor([box for box, _ in boxes]).double(), window)
     assert found.tolist() == [expected for _, expected in boxes]
-    points = torch.tensor([[10, 20], [9.999, 15], [15, 20.001]]).double()
-    assert points_inside(points, window).tolist() == [True, False, False]
+    points = torch.tensor([[10, 20], [9.999, 15], [15, 20.001], [20.00001, 9.99999]]).double()
+    assert points_inside(points, window).tolist() == [True, False, False, True]

@@ -110,6 +110,8 @@ def test_recorded_boxes(box, intersect, official):
         ([3, 3, 3 + 1e-9, 4], (0, 0, 0, 0)),  # thinner than the tolerance
         ([14 - 1e-9, 3, 14 + 1e-9, 4], (0, 0, 0, 1)),
         ([55.9999999999, 3, 70, 4], (0, 0, 3, 3)),
+        ([56.00003, 3, 56.00003, 4], (0, 0, 3, 3)),  # cut at the border, then scaled in fp32
+        ([-0.00003, 3, -0.00003, 4], (0, 0, 0, 0)),
     ],
 )
 def test_lines_and_slivers(box, expected):
