@@ -17,8 +17,6 @@ from mmpatchioner.regions import COMPAT, PatchGrid, Regions, region_weights
 from mmpatchioner.registry import MODELS
 
 _SCORE_MODES = ('caption', 'detection', 'product')
-# The released code divides the class token's attention by 16 heads on every backbone but ViT-S.
-_OFFICIAL_HEADS = 16
 
 
 @MODELS.register_module()
@@ -76,7 +74,7 @@ class PatchionerHead(BaseModule):
         self.pooling = {**COMPAT[compat or 'paper'], **(pooling or {})}
         self.context = context
         self.score_mode = score_mode
-        self.attention_heads = _OFFICIAL_HEADS if official else None
+        self.official = official
         self.decode_batch = decode_batch
 
     @torch.no_grad()
@@ -146,7 +144,7 @@ class PatchionerHead(BaseModule):
         """
         attention: Tensor | None = None
         if 'attention' in (self.pooling.get('weighting'), self.pooling.get('image_weighting')):
-            attention = feats.attention(self.attention_heads)
+            attention = feats.attention(self.official)
         pooled = []
         for index, (image_rows, sample) in enumerate(zip(rows, batch_data_samples, strict=True)):
             patches = feats.patches[index]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -97,7 +96,7 @@ class DINOv2Neck(BaseModule):
             grid=grid,
             cls=tokens[:, 0],
             registers=tokens[:, 1:first_patch] if self.num_registers else None,
-            attention_fn=self._attention_fn(outputs.hidden_states[-2], first_patch),
+            head_logits_fn=partial(self._head_logits, outputs.hidden_states[-2], first_patch),
         )
 
     def _check(self, patch_inputs: Tensor) -> tuple[int, int]:
@@ -113,22 +112,16 @@ class DINOv2Neck(BaseModule):
             )
         return height // self.patch_size, width // self.patch_size
 
-    def _attention_fn(self, last_input: Tensor, first_patch: int) -> Callable[[int | None], Tensor]:
-        """Close over the input of the last block (B, 1 + G + N, D), from which the attention is one product."""
-        return partial(self._cls_attention, last_input, first_patch)
-
     @torch.no_grad()
-    def _cls_attention(
-        self, last_input: Tensor, first_patch: int, num_heads: int | None = None
-    ) -> Tensor:
-        # The mean over heads of per-head products is the full product over the number of heads.
+    def _head_logits(self, last_input: Tensor, first_patch: int) -> Tensor:
+        """Logits (B, H, N) of the class token's query and the patches' keys, from the input of the last block."""
         layer = self.backbone.encoder.layer[-1]
         query, key = _query_and_key(layer.attention)
         normed = layer.norm1(last_input.float())
-        config = self.backbone.config
-        scale = (config.hidden_size // config.num_attention_heads) ** -0.5
-        logits = torch.einsum('bd,bnd->bn', query(normed[:, 0]), key(normed[:, first_patch:]))
-        return (logits * scale / (num_heads or config.num_attention_heads)).softmax(dim=-1)
+        heads = self.backbone.config.num_attention_heads
+        q = query(normed[:, 0]).unflatten(-1, (heads, -1))  # (B, H, d)
+        k = key(normed[:, first_patch:]).unflatten(-1, (heads, -1))  # (B, N, H, d)
+        return torch.einsum('bhd,bnhd->bhn', q, k) * q.shape[-1] ** -0.5
 
 
 def _query_and_key(attention: nn.Module) -> tuple[nn.Module, nn.Module]:

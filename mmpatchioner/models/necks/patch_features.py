@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+_OFFICIAL_HEADS = 16
+_VIT_S_HEADS = 6
+
 
 @dataclass(frozen=True, eq=False)
 class PatchFeatures:
@@ -17,24 +20,24 @@ class PatchFeatures:
         grid: (rows, columns) of the patch grid, rows * columns = N.
         cls: (B, D) class token, if the backbone has one.
         registers: (B, G, D) register tokens, if the backbone has them.
-        attention_fn: Computes :meth:`attention` on demand; most captions never need it.
+        head_logits_fn: Computes (B, H, N), the logits of the class token's query and the patches' keys in the last
+            block, head by head; on demand, for most captions never need them.
     """
 
     patches: Tensor
     grid: tuple[int, int]
     cls: Tensor | None = None
     registers: Tensor | None = None
-    attention_fn: Callable[[int | None], Tensor] | None = None
+    head_logits_fn: Callable[[], Tensor] | None = None
 
-    def attention(self, num_heads: int | None = None) -> Tensor:
+    def attention(self, official: bool = False) -> Tensor:
         """Attention of the class token over the patches in the last block.
 
-        The softmax over the patches of the head-averaged logits: the weights of ``avg_self_attn`` of the
-        released code, which the paper's supplement uses for whole images.
+        The softmax over the patches of the head-averaged logits: the weights of ``avg_self_attn`` of the released code,
+        which the paper's supplement uses for whole images.
 
         Args:
-            num_heads: Number of heads in the mean; None is the backbone's own. The released code divides
-                by 16 whatever the backbone.
+            official: Divide the sum over heads by 16 whatever the backbone, ViT-S apart, as the released code does.
 
         Returns:
             (B, N) weights, rows sum to 1.
@@ -42,9 +45,26 @@ class PatchFeatures:
         Raises:
             ValueError: if the backbone offers no attention.
         """
-        if self.attention_fn is None:
+        logits = self._head_logits()
+        heads = logits.shape[1]
+        divisor = _OFFICIAL_HEADS if official and heads != _VIT_S_HEADS else heads
+        return (logits.sum(dim=1) / divisor).softmax(dim=-1)
+
+    def head_attention(self) -> Tensor:
+        """Attention of the class token over the patches, head by head.
+
+        Returns:
+            (B, H, N) weights, rows sum to 1.
+
+        Raises:
+            ValueError: if the backbone offers no attention.
+        """
+        return self._head_logits().softmax(dim=-1)
+
+    def _head_logits(self) -> Tensor:
+        if self.head_logits_fn is None:
             raise ValueError(
                 "weighting='attention' needs a backbone with a class token; this neck gives none. "
                 "Use weighting='uniform' or 'gaussian'."
             )
-        return self.attention_fn(num_heads)
+        return self.head_logits_fn()

@@ -2,7 +2,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mmpatchioner.models.necks import DINOv2Neck
+from mmpatchioner.models.necks import DINOv2Neck, PatchFeatures
 from mmpatchioner.registry import MODELS
 
 TINY = {
@@ -69,10 +69,24 @@ def test_attention_is_the_head_mean_of_the_cls_logits(registers):
         part = slice(head * 8, head * 8 + 8)
         q, k = query(hidden)[:, :1, part], key(hidden)[:, :, part]
         logits.append((q @ k.transpose(1, 2))[:, 0] / 8**0.5)
-    expected = torch.stack(logits).mean(dim=0)[:, 1 + registers :].softmax(dim=-1)
+    stacked = torch.stack(logits, dim=1)[..., 1 + registers :]  # (B, H, N)
+    expected = stacked.mean(dim=1).softmax(dim=-1)
     torch.testing.assert_close(neck(images).attention(), expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(neck(images).head_attention(), stacked.softmax(dim=-1))
     # The released code divides by 16 heads whatever the backbone has.
-    assert not torch.allclose(neck(images).attention(16), expected, atol=1e-6)
+    official = (stacked.sum(dim=1) / 16).softmax(dim=-1)
+    torch.testing.assert_close(neck(images).attention(official=True), official)
+
+
+def test_the_released_code_knows_the_heads_of_vit_s():
+    logits = torch.randn(1, 6, 9)
+    feats = PatchFeatures(torch.randn(1, 9, 4), (3, 3), head_logits_fn=lambda: logits)
+    torch.testing.assert_close(feats.attention(official=True), feats.attention())
+
+
+def test_a_neck_without_attention_says_so():
+    with pytest.raises(ValueError, match="weighting='uniform'"):
+        PatchFeatures(torch.randn(1, 9, 4), (3, 3)).attention()
 
 
 def test_feature_transform_centres_and_whitens_the_tokens(tmp_path):
