@@ -52,13 +52,13 @@ class NounPhrases:
     """Cuts captions into noun phrases.
 
     Args:
-        noun_shares: Of every word, the share of its uses that end a phrase (:meth:`fit`). A word without one is
-            trusted to be a noun.
+        noun_shares: Of every word, the share of its uses that end a phrase (:meth:`fit`); a word that is not among
+            them is none. None trusts every word to be a noun.
 
     Example:
-        >>> cut = NounPhrases.fit(['a tall man runs', 'a man walks', 'the man is tall', 'tall man on a street'])
-        >>> cut('a tall man running on the street')
-        ['a tall man', 'the street']
+        >>> cut = NounPhrases.fit(['a tall man runs', 'a man walks on a street', 'a tall man sits'] * 3)
+        >>> cut('a man is tall and running on the street')
+        ['a man', 'the street']
     """
 
     def __init__(self, noun_shares: Mapping[str, float] | None = None) -> None:
