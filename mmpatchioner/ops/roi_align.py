@@ -119,8 +119,9 @@ def roi_align_forward(
     cells = input.permute(0, 2, 3, 1).reshape(-1, channels)
     axes = _axes(rois, size, map_size, spatial_scale, sampling_ratio, aligned, input.dtype)
     for regions, index, y, x, y_first, x_first in _windows(rois, axes, map_size, channels):
-        windows = cells[index].to(y.start.dtype)  # (R, h, w, C)
         rows, columns = index.shape[1:]
+        windows = cells.index_select(0, index.flatten()).view(*index.shape, channels)
+        windows = windows.to(y.start.dtype)
         if pool_mode == AVERAGE:
             pooled = _pool(y.mean_weights(y_first, rows), windows, x.mean_weights(x_first, columns))
             output[regions] = pooled.permute(0, 3, 1, 2).to(output.dtype)

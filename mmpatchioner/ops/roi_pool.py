@@ -48,7 +48,7 @@ def roi_pool_forward(
         index = (
             index.view(-1, pooled_height, rows, pooled_width, columns).transpose(2, 3).flatten(3)
         )
-        values, winner = cells[index].max(3)
+        values, winner = cells.index_select(0, index.flatten()).view(*index.shape, channels).max(3)
         cell = index.gather(3, winner) - images[regions, None, None, None] * (height * width)
         empty = (y_last < y_first)[regions, :, None] | (x_last < x_first)[regions, None, :]
         output[regions] = values.masked_fill(empty[..., None], 0).permute(0, 3, 1, 2)

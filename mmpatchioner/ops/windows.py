@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-# Values gathered at a time, about 64 MB in fp32: bounds the memory whatever the number of regions.
-BUDGET = 2**24
+# Values gathered at a time, 16 MB in fp32: bounds the memory whatever the number of regions, and is
+# small enough to stay in a processor's cache.
+BUDGET = 2**22
 
 
 def same_size_groups(
@@ -15,7 +16,8 @@ def same_size_groups(
 ) -> Iterator[tuple[Tensor, int, int]]:
     """Split regions into groups that are handled as one tensor each.
 
-    Sizes are rounded up to a power of two, so that there are few groups, and padding is bounded.
+    Sizes are rounded up to one of four per power of two: less than a quarter of a side is padding,
+    and there are few groups.
 
     Args:
         sizes: Rows and columns that each region needs, shape (R, 2), integers.
@@ -29,16 +31,17 @@ def same_size_groups(
 
     Example:
         >>> import torch
-        >>> groups = same_size_groups(torch.tensor([[3, 1], [9, 1], [4, 1]]), (12, 12), 1)
+        >>> sizes = torch.tensor([[17, 1], [20, 1], [30, 1]])
+        >>> groups = same_size_groups(sizes, (28, 28), values_per_cell=1)
         >>> [(indices.tolist(), rows, columns) for indices, rows, columns in groups]
-        [([0, 2], 4, 1), ([1], 12, 1)]
+        [([0, 1], 20, 1), ([2], 28, 1)]
     """
     if len(sizes) == 0:
         return
-    exponents = sizes.clamp(min=1).float().log2().ceil().long()
-    kinds, group_of = exponents.unique(dim=0, return_inverse=True)
-    for group, (row_exponent, column_exponent) in enumerate(kinds.tolist()):
-        rows, columns = min(2**row_exponent, largest[0]), min(2**column_exponent, largest[1])
+    step = 2 ** ((sizes - 1).clamp(min=1).float().log2().floor().long() - 2).clamp(min=0)
+    rounded = ((sizes + step - 1) // step).clamp(min=1) * step
+    kinds, group_of = rounded.minimum(sizes.new_tensor(largest)).unique(dim=0, return_inverse=True)
+    for group, (rows, columns) in enumerate(kinds.tolist()):
         chunk = max(1, BUDGET // (rows * columns * values_per_cell))
         for indices in (group_of == group).nonzero()[:, 0].split(chunk):
             yield indices, rows, columns
