@@ -91,6 +91,7 @@ def _floor_ruled(boxes: Tensor, grid: PatchGrid) -> tuple[Tensor, Tensor]:
     low, high = boxes.double()[:, :2], boxes.double()[:, 2:]
     high = torch.where(low == high, high + 1, high)
     scale = low.new_tensor([r / o for r, o in zip(grid.resized_size, grid.ori_size, strict=True)])
+    # The order of the released code: factor first, float64 up to the scaled numbers, fp32 from there.
     scale, offset = scale.flip(0), low.new_tensor(grid.crop_offset[::-1])
     first = torch.floor_divide((low * scale - offset).float(), grid.patch_size)
     span = torch.floor_divide(((high - low) * scale).float(), grid.patch_size)
