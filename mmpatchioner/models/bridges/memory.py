@@ -13,7 +13,9 @@ from torch.nn import functional as F
 from mmpatchioner.models.bridges.memory_file import Memory, PackedTexts, load_memory, memory_dtype
 from mmpatchioner.registry import MODELS
 
-# Similarities (regions x rows) that are held at once: 64 MB of fp32.
+# Rows at a time. On a CPU so few that both products and the conversion of bf16 find them in the
+# cache; elsewhere as many as make 64 MB of similarities, for every chunk costs some kernel launches.
+_CPU_ROWS = 2048
 _SIMILARITIES = 2**24
 
 
@@ -117,7 +119,7 @@ class MemoryBridge(BaseModule):
         if not len(z):
             return z.float()
         query = F.normalize(z.float(), dim=1) / self.temperature
-        size = self.chunk_size or max(1, _SIMILARITIES // len(z))
+        size = self.chunk_size or self._default_chunk(z)
         # Softmax over a stream: sums are kept relative to the largest logit so far.
         highest = query.new_full((len(z), 1), -torch.inf)
         total = query.new_zeros(len(z), 1)
@@ -137,6 +139,10 @@ class MemoryBridge(BaseModule):
             summed = torch.addmm(summed * shrink, weights, unit)
         projected = summed / total
         return F.normalize(projected, dim=1) if self.normalize else projected
+
+    @staticmethod
+    def _default_chunk(z: Tensor) -> int:
+        return _CPU_ROWS if z.device.type == 'cpu' else max(_CPU_ROWS, _SIMILARITIES // len(z))
 
     def _check(self, z: Tensor) -> None:
         if z.ndim != 2 or z.shape[1] != self.embed_dims:
