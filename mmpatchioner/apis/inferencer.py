@@ -80,7 +80,7 @@ class CaptionInferencer:
         self.has_detector = self.cfg.model.get('detector') is not None
         self.classes = class_names(named) if self.has_detector else ()
         if self.classes:
-            self.model.dataset_meta = {'classes': self.classes}  # type: ignore[assignment]
+            self.model.dataset_meta = {'classes': self.classes}
         steps = read_test_pipeline(self.cfg, 'model')
         with inference_scope(self.cfg):
             # Images are read by this package: upright, of any kind, with one message for what can not be read.

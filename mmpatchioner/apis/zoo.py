@@ -5,11 +5,10 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
+from mmengine import fileio
+
 import mmpatchioner
 from mmpatchioner.apis.errors import InputError
-
-# Folders of configs that are not models to run: parts of others, and trainings.
-_NOT_MODELS = frozenset(('_base_', 'training'))
 
 
 def config_root() -> Path:
@@ -29,12 +28,17 @@ def config_root() -> Path:
 
 
 def available_models() -> dict[str, Path]:
-    """Names of the models and their config files, sorted; a name is its config's file name without ``.py``."""
+    """Names of the models and their config files, sorted: what the ``metafile.yml`` of the config folders list.
+
+    A name is its config's file name without ``.py``.
+    """
     root = config_root()
-    files = (
-        path for path in root.rglob('*.py') if not _NOT_MODELS & set(path.relative_to(root).parts)
-    )
-    return {path.stem: path for path in sorted(files, key=lambda path: path.stem)}
+    files = [
+        root.parent / model['Config']
+        for metafile in root.glob('*/metafile.yml')
+        for model in fileio.load(metafile).get('Models') or ()
+    ]
+    return {path.stem: path for path in sorted(files, key=lambda path: path.stem) if path.is_file()}
 
 
 def find_config(model: str | Path) -> Path:

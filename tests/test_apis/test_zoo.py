@@ -12,14 +12,18 @@ from mmpatchioner.apis import InputError, available_models, zoo
 
 @pytest.fixture
 def configs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ('mini/mini.py', 'patchioner/large.py', '_base_/part.py', 'training/decoder.py'):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text('model = dict()\n')
-    monkeypatch.setattr(zoo, 'config_root', lambda: tmp_path)
-    return tmp_path
+    root = tmp_path / 'configs'
+    for name in ('mini/mini.py', 'mini/alignment.py', 'patchioner/large.py', '_base_/part.py'):
+        (root / name).parent.mkdir(exist_ok=True, parents=True)
+        (root / name).write_text('model = dict()\n')
+    for folder, files in {'mini': ['mini.py'], 'patchioner': ['large.py', 'planned.py']}.items():
+        models = ''.join(f'  - Name: x\n    Config: configs/{folder}/{file}\n' for file in files)
+        (root / folder / 'metafile.yml').write_text(f'Models:\n{models}')
+    monkeypatch.setattr(zoo, 'config_root', lambda: root)
+    return root
 
 
-def test_models_are_the_configs_that_can_be_run(configs: Path) -> None:
+def test_models_are_the_configs_that_metafiles_list(configs: Path) -> None:
     assert available_models() == {
         'large': configs / 'patchioner/large.py',
         'mini': configs / 'mini/mini.py',
@@ -42,5 +46,6 @@ def test_unknown_ones(configs: Path) -> None:
 
 def test_configs_of_this_package_can_be_read() -> None:
     models = available_models()
+    assert 'patchioner_dinov2-b-reg_talk2dino_memory_coco' in models
     for path in models.values():
         assert 'model' in Config.fromfile(path), path
