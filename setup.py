@@ -1,4 +1,4 @@
-"""Packs the repository's configs and tools into the package, as `mim` expects them.
+"""Packs the repository's configs and tools into the package, where OpenMMLab looks for them.
 
 Everything else about the distribution is declared in pyproject.toml.
 """
@@ -18,7 +18,7 @@ PACKED = ('configs', 'tools', 'model-index.yml')
 class BuildWithMim(build_py):
     """Adds `mmpatchioner/.mim`: links to the sources when editable, copies in a wheel.
 
-    `mim train|test|download mmpatchioner` and `_base_ = 'mmpatchioner::...'` look there.
+    Model names (`mmpatchioner.apis.available_models`) and `mim` are looked up there.
     """
 
     def run(self) -> None:
