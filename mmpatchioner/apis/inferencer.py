@@ -294,12 +294,13 @@ def _loaded(
     image: np.ndarray, name: str, regions: Regions, proposals: str | None
 ) -> dict[str, Any]:
     """What mmdet's loading transform would have made of an image."""
-    return {
+    results = {
         'img': image,
         'img_id': 0,
         'img_path': name,
         'img_shape': image.shape[:2],
         'ori_shape': image.shape[:2],
-        'regions': regions,
         'propose': proposals,
     }
+    # Without regions beside them, detections keep all of their fields, masks among them.
+    return {**results, 'regions': regions} if len(regions) or proposals is None else results
