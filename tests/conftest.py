@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Set before torch and huggingface_hub are imported, which read them once.
 os.environ['HF_HUB_OFFLINE'] = '1'
@@ -13,6 +14,10 @@ os.environ.setdefault('MPLBACKEND', 'Agg')
 if 'PYTEST_XDIST_WORKER' in os.environ:
     # One process a core: more threads would only wait for one another.
     os.environ['OMP_NUM_THREADS'] = '1'
+
+# No limit of time an example: the machine may be busy. In CI the examples are the same in every run.
+settings.register_profile('suite', deadline=None, derandomize='CI' in os.environ)
+settings.load_profile('suite')
 
 
 @pytest.fixture(scope='session')
