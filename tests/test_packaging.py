@@ -122,6 +122,14 @@ def test_model_index_names_files_that_exist():
     assert len(models) == len(set(models))
 
 
+def test_index_of_the_documentation_lists_every_page():
+    pages = {path.name for path in ROOT.glob('docs/*.md')} - {'README.md'}
+
+    listed = LINK.findall((ROOT / 'docs/README.md').read_text(encoding='utf-8'))
+
+    assert pages - set(listed) == set()
+
+
 @pytest.mark.parametrize('document', DOCUMENTS, ids=relative)
 def test_links_and_paths_in_documents_exist(document):
     text = document.read_text(encoding='utf-8')
