@@ -47,7 +47,8 @@ class _Axis:
 
     def positions(self) -> tuple[Tensor, Tensor]:
         """Positions of all samples, (R, bins, S), and which of them exist, (R, 1, S)."""
-        number = torch.arange(max(1, int(self.samples.max())), device=self.start.device)
+        most = max(1, int(self.samples.max()))
+        number = torch.arange(most, device=self.start.device, dtype=self.start.dtype)
         fraction = (number + 0.5) / self.samples[:, None].clamp(min=1)
         bins = torch.arange(self.num_bins, device=self.start.device)
         steps = bins[:, None] + fraction[:, None, :]
@@ -271,7 +272,9 @@ def _max_backward(
     channels, height, width = grad_input.shape[1:]
     inside = (argmax_y > -1) & (argmax_y <= height) & (argmax_x > -1) & (argmax_x <= width)
     planes = rois[:, 0].long()[:, None] * channels + torch.arange(channels, device=rois.device)
-    y, x = argmax_y.clamp(0, height - 1), argmax_x.clamp(0, width - 1)
+    # A position outside, of no sample or not a number carries no share; any cell will do for it.
+    y = argmax_y.where(inside, 0).clamp(0, height - 1)
+    x = argmax_x.where(inside, 0).clamp(0, width - 1)
     gradient = torch.zeros_like(grad_input).flatten()
     for row in (y.floor(), y.floor() + 1):
         for column in (x.floor(), x.floor() + 1):

@@ -20,7 +20,9 @@ def test_every_pair_equals_the_plain_formula(mode: str, offset: int) -> None:
     corners = torch.randint(0, 6, (12, 2, 2), generator=torch.Generator().manual_seed(0)).float()
     boxes = torch.cat([corners.amin(1), corners.amax(1)], 1)
     first, second = boxes[:5], boxes[5:]
-    expected = [[plain_overlap(a, b, offset, mode) for b in second.tolist()] for a in first.tolist()]
+    expected = [
+        [plain_overlap(a, b, offset, mode) for b in second.tolist()] for a in first.tolist()
+    ]
     torch.testing.assert_close(
         bbox_overlaps(first, second, mode, offset=offset), torch.tensor(expected)
     )

@@ -59,10 +59,15 @@ def test_equals_polygon_clipping(first: tuple, second: tuple) -> None:
 
 def test_no_angle_is_an_upright_box() -> None:
     generator = torch.Generator().manual_seed(0)
-    centres, size = torch.rand(40, 2, generator=generator) * 9, torch.rand(40, 2, generator=generator) * 5
+    centres, size = (
+        torch.rand(40, 2, generator=generator) * 9,
+        torch.rand(40, 2, generator=generator) * 5,
+    )
     upright = torch.cat([centres - size / 2, centres + size / 2], 1)
     rotated = torch.cat([centres, size, torch.zeros(40, 1)], 1)
-    torch.testing.assert_close(box_iou_rotated(rotated, rotated), overlaps(upright[:, None], upright))
+    torch.testing.assert_close(
+        box_iou_rotated(rotated, rotated), overlaps(upright[:, None], upright)
+    )
     torch.testing.assert_close(
         box_iou_rotated(rotated, rotated, mode='iof'),
         overlaps(upright[:, None], upright, over_first=True),
