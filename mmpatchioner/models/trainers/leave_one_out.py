@@ -24,10 +24,14 @@ class LeaveOneOutBridge(BaseModule):
         temperature: Of the softmax; 0.01 in the published runs.
         rows: ``'raw'`` mixes the rows with their lengths, ``'unit'`` without; as at test time.
         exclude_above: Rows of at least this cosine with the input's clean embedding are taken as the same text.
+        leave_out: Share of the inputs whose own rows are left out; at test time some image will be described word for
+            word by a text of the memory.
+        prior: As of the :class:`MemoryBridge` at test time.
     """
 
     embeddings: Tensor
     norms: Tensor
+    log_prior: Tensor
 
     def __init__(
         self,
@@ -35,18 +39,29 @@ class LeaveOneOutBridge(BaseModule):
         temperature: float = 0.01,
         rows: str = 'raw',
         exclude_above: float = 0.999,
+        leave_out: float = 1.0,
+        prior: str = 'uniform',
     ) -> None:
         super().__init__()
         if rows not in ('raw', 'unit'):
             raise ValueError(f"bridge.rows: expected 'raw' or 'unit', got {rows!r}.")
         if temperature <= 0:
             raise ValueError(f'bridge.temperature: expected a positive number, got {temperature}.')
+        if not 0 <= leave_out <= 1:
+            raise ValueError(f'bridge.leave_out: expected a share in [0, 1], got {leave_out}.')
         bank = load_memory(memory)
+        if prior not in ('uniform', 'counts') or (prior == 'counts' and bank.counts is None):
+            raise ValueError(
+                f"bridge.prior: expected 'uniform', or 'counts' with a memory that has them, got {prior!r} for {memory}."
+            )
         self.register_buffer('embeddings', bank.embeddings.float(), persistent=False)
         norms = bank.norms if rows == 'raw' else torch.ones_like(bank.norms)
         self.register_buffer('norms', norms.float(), persistent=False)
+        log_prior = bank.counts.log() if prior == 'counts' else torch.zeros(len(bank))
+        self.register_buffer('log_prior', log_prior, persistent=False)
         self.temperature = temperature
         self.exclude_above = exclude_above
+        self.leave_out = leave_out
 
     def forward(self, embeddings: Tensor, clean: Tensor) -> Tensor:
         """Project.
@@ -59,7 +74,9 @@ class LeaveOneOutBridge(BaseModule):
             (B, D) unit vectors.
         """
         same = clean @ self.embeddings.T >= self.exclude_above  # (B, M)
-        logits = embeddings @ self.embeddings.T / self.temperature
+        if self.leave_out < 1:
+            same &= torch.rand(len(clean), 1, device=clean.device) < self.leave_out
+        logits = embeddings @ self.embeddings.T / self.temperature + self.log_prior
         # A text whose copies are the whole memory keeps them: there is nothing else to project on.
         same &= ~same.all(dim=1, keepdim=True)
         weights = logits.masked_fill(same, float('-inf')).softmax(dim=1)

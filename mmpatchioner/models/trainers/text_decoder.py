@@ -7,11 +7,13 @@ from typing import Any
 
 import torch
 from mmengine.model import BaseModel
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmpatchioner.models.trainers.exports import ExportedWeights
 from mmpatchioner.registry import MODELS
+
+_EVERY_KIND = 'text'
 
 
 @MODELS.register_module()
@@ -25,7 +27,11 @@ class TextDecoderTrainer(BaseModel):
         decoder: Config of the decoder.
         noise_std: Standard deviation of the noise per dimension: 0 in the published memory models, 0.08 in those
             without a memory. A pair is a range, from which every caption draws its own.
-        bridge: Config of a :class:`LeaveOneOutBridge`; None gives the embedding itself to the decoder.
+        bridge: Config of a :class:`LeaveOneOutBridge`, or one for every kind of text, e.g. ``dict(caption=dict(...),
+            phrase=dict(...))``, where images and regions have a memory of their own; None gives the embedding itself
+            to the decoder.
+        bridge_share: Share of the texts that go over the bridge; the others are given as they are.
+        autocast: Run the decoder in bf16, logits and loss apart.
         space: Name of the space of the embeddings, written into the exported weights.
         data_preprocessor: mmengine's data preprocessor.
         init_cfg: mmengine's initialisation config.
@@ -39,6 +45,8 @@ class TextDecoderTrainer(BaseModel):
         decoder: dict[str, Any],
         noise_std: float | Sequence[float] = 0.0,
         bridge: dict[str, Any] | None = None,
+        bridge_share: float = 1.0,
+        autocast: bool = False,
         space: str = '',
         data_preprocessor: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | None = None,
@@ -47,20 +55,30 @@ class TextDecoderTrainer(BaseModel):
         low, high = (noise_std, noise_std) if isinstance(noise_std, (int, float)) else noise_std
         if not 0 <= low <= high:
             raise ValueError(f'noise_std: expected 0 <= low <= high, got {noise_std}.')
+        if not 0 <= bridge_share <= 1:
+            raise ValueError(f'bridge_share: expected a share in [0, 1], got {bridge_share}.')
         self.decoder = MODELS.build(decoder)
         self._tokenizer_file = decoder.get('tokenizer', {}).get('file')
-        self.bridge = None if bridge is None else MODELS.build(bridge)
+        by_kind = {_EVERY_KIND: bridge} if bridge and 'type' in bridge else dict(bridge or {})
+        self.bridges = nn.ModuleDict({kind: MODELS.build(cfg) for kind, cfg in by_kind.items()})
+        self.bridge_share = bridge_share
+        self.autocast = autocast
         self.noise_range = (low, high)
         self.space = space
 
     def forward(
-        self, embeddings: Tensor, captions: list[str], mode: str = 'loss'
+        self,
+        embeddings: Tensor,
+        captions: list[str],
+        kinds: list[str] | None = None,
+        mode: str = 'loss',
     ) -> dict[str, Tensor] | list[dict[str, Any]]:
         """Compute losses or validate, as mmengine's loops ask.
 
         Args:
             embeddings: (B, D) text embeddings of any length but zero.
             captions: The B captions.
+            kinds: The kind of each, needed where every kind has a bridge of its own.
             mode: ``'loss'``, or ``'predict'``, which reports the losses without noise.
 
         Returns:
@@ -70,19 +88,20 @@ class TextDecoderTrainer(BaseModel):
         Raises:
             ValueError: if the mode is another, or an embedding is zero or not finite.
         """
+        if mode not in ('loss', 'predict'):
+            raise ValueError(f"mode: expected 'loss' or 'predict', got {mode!r}.")
+        noise_range = self.noise_range if mode == 'loss' else (0.0, 0.0)
+        prefix = self.prefix(embeddings, noise_range, kinds)
+        with torch.autocast(prefix.device.type, torch.bfloat16, enabled=self.autocast):
+            losses = self.decoder.loss(prefix, captions)
         if mode == 'loss':
-            return self.decoder.loss(self.prefix(embeddings, self.noise_range), captions)
-        if mode == 'predict':
-            losses = self.decoder.loss(self.prefix(embeddings, (0.0, 0.0)), captions)
-            return [
-                {
-                    **{name: float(value) for name, value in losses.items()},
-                    'num_samples': len(captions),
-                }
-            ]
-        raise ValueError(f"mode: expected 'loss' or 'predict', got {mode!r}.")
+            return losses
+        values = {name: value.item() for name, value in losses.items()}
+        return [{**values, 'num_samples': len(captions)}]
 
-    def prefix(self, embeddings: Tensor, noise_range: tuple[float, float]) -> Tensor:
+    def prefix(
+        self, embeddings: Tensor, noise_range: tuple[float, float], kinds: list[str] | None = None
+    ) -> Tensor:
         """The decoder's input (B, D) for text embeddings (B, D): unit rows, noise added, projected if so configured."""
         lengths = embeddings.float().norm(dim=-1, keepdim=True)
         if not (torch.isfinite(lengths) & (lengths > 0)).all():
@@ -94,7 +113,25 @@ class TextDecoderTrainer(BaseModel):
         if noise_range[1] > 0:
             std = torch.empty_like(lengths).uniform_(*noise_range)
             noisy = F.normalize(clean + std * torch.randn_like(clean), dim=-1)
-        return noisy if self.bridge is None else self.bridge(noisy, clean)
+        if not self.bridges:
+            return noisy
+        crossing = torch.rand(len(noisy), device=noisy.device) < self.bridge_share
+        return torch.where(crossing[:, None], self._project(noisy, clean, kinds), noisy)
+
+    def _project(self, noisy: Tensor, clean: Tensor, kinds: list[str] | None) -> Tensor:
+        if _EVERY_KIND in self.bridges:
+            return self.bridges[_EVERY_KIND](noisy, clean)
+        unknown = set(kinds or ['none']) - set(self.bridges)
+        if unknown:
+            raise ValueError(
+                f'kinds: expected those that model.bridge names, {sorted(self.bridges)}, got {sorted(unknown)}.'
+            )
+        projected = noisy.clone()
+        for kind, bridge in self.bridges.items():
+            rows = torch.tensor([k == kind for k in kinds or ()], device=noisy.device)
+            if rows.any():
+                projected[rows] = bridge(noisy[rows], clean[rows])
+        return projected
 
     def exports(self) -> list[ExportedWeights]:
         """The decoder, for ``init_cfg`` of the same decoder in a captioner."""
@@ -104,7 +141,7 @@ class TextDecoderTrainer(BaseModel):
             'format': 'mmpatchioner.decoder',
             'space': self.space,
             'noise_std': str(self.noise_range),
-            'memory_projected': str(self.bridge is not None),
+            'memory_projected': str(len(self.bridges) > 0),
         }
         companions = {'tokenizer.json': self._tokenizer_file} if self._tokenizer_file else {}
         return [ExportedWeights('decoder', tensors, metadata, companions)]

@@ -1,0 +1,65 @@
+"""Two processes with half a batch each train like one with the whole batch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import multiprocessing
+from torch.distributed import destroy_process_group, init_process_group
+from torch.nn.parallel import DistributedDataParallel
+
+from mmpatchioner.models.trainers import AlignmentTrainer
+
+GOALS = [dict(texts='captions', pooling=pooling) for pooling in ('text_weighted', 'mean')]
+
+
+def make_trainer():
+    torch.manual_seed(0)
+    projection = dict(type='mmpatchioner.TextProjection', in_dims=6, hidden_dims=8, out_dims=5)
+    return AlignmentTrainer(projection, GOALS, patch_temperature=0.1)
+
+
+def make_batch(rows):
+    generator = torch.Generator().manual_seed(1)
+    batch = dict(
+        features={'patches': torch.randn(8, 4, 5, generator=generator)},
+        texts={
+            'captions': {
+                'embeddings': torch.randn(8, 1, 6, generator=generator),
+                # The text of image 0 is that of image 5 as well; image 3 has none.
+                'ids': torch.tensor([0, 1, 2, -1, 4, 0, 6, 7])[:, None],
+            }
+        },
+        image_ids=torch.arange(8),
+    )
+    return {
+        'features': {'patches': batch['features']['patches'][rows]},
+        'texts': {'captions': {k: v[rows] for k, v in batch['texts']['captions'].items()}},
+        'image_ids': batch['image_ids'][rows],
+    }
+
+
+def work(rank, store, out):
+    torch.set_num_threads(1)
+    init_process_group('gloo', f'file://{store}', rank=rank, world_size=2)
+    try:
+        model = DistributedDataParallel(make_trainer())
+        losses = model(**make_batch(slice(4 * rank, 4 * rank + 4)))
+        total, _ = model.module.parse_losses(losses)
+        total.backward()
+        gradients = {name: p.grad for name, p in model.module.named_parameters()}
+        torch.save((total.item(), gradients), f'{out}/{rank}.pt')
+    finally:
+        destroy_process_group()
+
+
+def test_loss_and_gradients_equal_those_of_one_process(tmp_path):
+    trainer = make_trainer()
+    expected, _ = trainer.parse_losses(trainer(**make_batch(slice(None))))
+    expected.backward()
+    multiprocessing.spawn(work, args=(tmp_path / 'store', tmp_path), nprocs=2)
+    for rank in range(2):
+        total, gradients = torch.load(tmp_path / f'{rank}.pt', weights_only=True)
+        assert total == pytest.approx(expected.item(), rel=1e-5)
+        for name, parameter in trainer.named_parameters():
+            assert torch.allclose(gradients[name], parameter.grad, atol=1e-6), name
