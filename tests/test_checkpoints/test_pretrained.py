@@ -59,7 +59,7 @@ def test_a_part_of_a_larger_checkpoint(tmp_path, state):
 def test_a_wrong_file_is_an_error_not_a_random_model(tmp_path, state):
     del state['linear.bias']
     save_safetensors(state, tmp_path / 'part.safetensors')
-    with pytest.raises(CheckpointError, match='missing: linear.bias'):
+    with pytest.raises(CheckpointError, match=r'missing: linear\.bias'):
         Whole(pretrained(tmp_path / 'part.safetensors')).init_weights()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
@@ -51,6 +51,7 @@ def test_agrees_with_the_formula(rows, z, unit, normalize, temperature):
     assert torch.equal(z, before)
 
 
+@settings(max_examples=30, deadline=None)
 @given(chunk=st.integers(1, 60), order=st.permutations(range(7)))
 def test_chunks_and_order_change_nothing(chunk, order):
     generator = torch.Generator().manual_seed(2)
