@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -24,8 +24,11 @@ class CaptionEmbeddingDataset(Dataset):
         batch_size: Texts in one forward pass of the encoder.
         device: Where the encoder runs; None is the best there is.
 
-    Items are dicts of ``embeddings`` (D,) fp32 and ``captions`` (str); collate them with ``default_collate``.
+    Items are dicts of ``embeddings`` (D,) fp32, ``captions`` and ``kinds`` (``'caption'``
+    or ``'phrase'``); collate them with ``default_collate``.
     """
+
+    metainfo: ClassVar[dict[str, Any]] = {}  # mmengine's loops ask for it
 
     def __init__(
         self,
@@ -35,12 +38,21 @@ class CaptionEmbeddingDataset(Dataset):
         batch_size: int = 128,
         device: str | None = None,
     ) -> None:
-        self.texts = TextCorpus(**corpus).texts
-        self.embeddings = cached_embeddings(self.texts, encoder, cache_dir, batch_size, device)
+        entries = TextCorpus(**corpus).entries
+        self.texts = [entry.text for entry in entries]
+        self.kinds = [entry.kind for entry in entries]
+        # A text that occurs often is encoded once.
+        rows = {text: row for row, text in enumerate(dict.fromkeys(self.texts))}
+        self.rows = [rows[text] for text in self.texts]
+        self.embeddings = cached_embeddings(list(rows), encoder, cache_dir, batch_size, device)
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        embedding = torch.from_numpy(np.array(self.embeddings[index], dtype=np.float32))
-        return {'embeddings': embedding, 'captions': self.texts[index]}
+        embedding = torch.from_numpy(np.array(self.embeddings[self.rows[index]], dtype=np.float32))
+        return {
+            'embeddings': embedding,
+            'captions': self.texts[index],
+            'kinds': self.kinds[index],
+        }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -48,6 +48,8 @@ class PatchFeatureTextDataset(Dataset):
         num_workers: Processes that read images for the cache.
         device: Where neck and encoder run; None is the best there is.
     """
+
+    metainfo: ClassVar[dict[str, Any]] = {}  # mmengine's loops ask for it
 
     def __init__(
         self,

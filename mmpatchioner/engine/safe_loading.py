@@ -67,7 +67,12 @@ def load_training_checkpoint(
 def use_safe_loading() -> None:
     """Make mmengine load local checkpoints by :func:`load_training_checkpoint`, in this process, from now on."""
     _allow_training_globals()
-    CheckpointLoader.register_scheme(prefixes='', loader=load_training_checkpoint, force=True)
+    CheckpointLoader.register_scheme(prefixes='', loader=load_from_local, force=True)
+
+
+def load_from_local(filename: str, map_location: Any = None) -> dict[str, Any]:
+    """Loader in mmengine's form; the log calls it by the end of its name."""
+    return load_training_checkpoint(filename, map_location)
 
 
 def training_globals() -> list[Any]:
