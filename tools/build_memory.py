@@ -2,7 +2,8 @@
 """Build the memory of text embeddings that a MemoryBridge projects on.
 
 ``python tools/build_memory.py CONFIG OUT.safetensors`` takes ``corpus`` and ``encoder`` of a config file, e.g.
-configs/training/memory_talk2dino_coco.py; every setting can be changed with ``--cfg-options``.
+configs/training/memory_talk2dino_coco.py; ``--cfg-options`` changes any setting. ``medoids`` in the config
+keeps so many texts that stand for all others. The memory keeps how many texts every row stands for.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from rich.progress import track
 
 from mmpatchioner.checkpoints import CheckpointError
 from mmpatchioner.datasets import TextCorpus
-from mmpatchioner.models.bridges import save_memory
+from mmpatchioner.models.bridges import medoids, save_memory
 from mmpatchioner.models.text_encoders import build_text_encoder
 from mmpatchioner.version import __version__
 
@@ -57,8 +58,14 @@ def build(cfg: Config, args: argparse.Namespace) -> None:
         'texts_sha256': hashlib.sha256('\n'.join(corpus.texts).encode()).hexdigest(),
         'mmpatchioner': __version__,
     }
+    texts = corpus.texts
+    counts = torch.tensor([entry.count for entry in corpus.entries])
+    if cfg.get('medoids'):
+        kept, counts = medoids(rows, cfg.medoids)
+        rows, texts = rows[kept], [texts[row] for row in kept.tolist()]
+        metadata['medoids_of'] = str(len(corpus))
     memory = save_memory(
-        args.out, rows, None if args.no_texts else corpus.texts, metadata, args.dtype
+        args.out, rows, None if args.no_texts else texts, metadata, args.dtype, counts
     )
     size_mb = Path(args.out).stat().st_size / 1e6
     print(

@@ -34,9 +34,11 @@ def read_config(
 ) -> tuple[Config, Config]:
     """Read a captioner's config and fit it for inference.
 
+    A config may name its detector by an entry ``detector = dict(config=<name or path>, checkpoint=<path or URL>)``.
+
     Args:
         model: Name, path or config of a captioner.
-        detector: Name, path or config of a detector to attach.
+        detector: Name, path or config of a detector to attach, in place of the config's own.
         score_thr: Detections below this score are not captioned.
         max_regions: At most so many found regions of an image are captioned.
 
@@ -51,6 +53,10 @@ def read_config(
         raise InputError('model: its config has no `model`; give the config of a captioner.')
     cfg = Config(cfg.to_dict())
     detector_cfg = cfg
+    if detector is not None:
+        cfg.pop('detector', None)
+    elif 'detector' in cfg:
+        detector = _named_detector(cfg)
     if detector is not None:
         detector_cfg = (
             detector
@@ -82,13 +88,15 @@ def build_captioner(
         cfg: Its config.
         device: Where it will run.
         weights: Checkpoint of the whole model, a path or URL.
-        detector_weights: Checkpoint of its detector, a path or URL.
+        detector_weights: Checkpoint of its detector, a path or URL; None takes that of the config's ``detector``.
 
     Raises:
         InputError: if there are weights for a detector and no detector.
         CheckpointError: if weights can not be read or do not fit.
     """
     detector = cfg.model.get('detector')
+    if weights is None and detector_weights is None:
+        detector_weights = cfg.get('detector', {}).get('checkpoint')
     if detector is None and detector_weights is not None:
         raise InputError(
             'detector_weights: the model has no detector; name one with detector=<config or name>.'
@@ -153,6 +161,16 @@ def _quiet_initialisation() -> Iterator[None]:
         yield
     finally:
         mm_logger.setLevel(level)
+
+
+def _named_detector(cfg: Config) -> str:
+    entry = cfg.detector
+    if not isinstance(entry, dict) or 'config' not in entry or entry.keys() - {'config', 'checkpoint'}:
+        raise InputError(
+            'detector: expected dict(config=<name or path of an mmdet config>, checkpoint=<path or URL or None>) in the '
+            f"model's config, got {entry!r}."
+        )
+    return entry['config']
 
 
 def _is_pretrained(init_cfg: Any) -> bool:

@@ -62,7 +62,8 @@ class TextCorpus:
         sample: Keep this many, drawn without replacement; the order is that of the files.
         seed: Of the sample.
         phrases: Cut noun phrases out of the captions: ``dict(min_count=1, mode='only')`` gives distinct phrases that
-            occur often enough, ``mode='add'`` the captions and then the phrases.
+            occur often enough, ``mode='add'`` the captions and then the phrases. ``power=0.5`` repeats each phrase as
+            often as the square root of its count, so that a training sees common ones more often.
 
     Attributes:
         entries: The texts with what is known of them.
@@ -175,7 +176,7 @@ def _first_of_equals(entries: Iterable[CorpusText]) -> list[CorpusText]:
 
 
 def _with_phrases(
-    captions: list[CorpusText], min_count: int = 1, mode: str = 'only'
+    captions: list[CorpusText], min_count: int = 1, mode: str = 'only', power: float = 0.0
 ) -> list[CorpusText]:
     if mode not in ('only', 'add'):
         raise ValueError(f"corpus.phrases.mode: expected 'only' or 'add', got {mode!r}.")
@@ -185,6 +186,7 @@ def _with_phrases(
         CorpusText(phrase, None, count, 'phrase')
         for phrase, count in counts.items()
         if count >= min_count
+        for _ in range(round(count**power))
     ]
     if not phrases:
         raise ValueError(f'corpus.phrases: no phrase occurs {min_count} times; lower min_count.')

@@ -52,7 +52,7 @@ class LeaveOneOutBridge(BaseModule):
         bank = load_memory(memory)
         if prior not in ('uniform', 'counts') or (prior == 'counts' and bank.counts is None):
             raise ValueError(
-                f"bridge.prior: expected 'uniform', or 'counts' with a memory that has them, got {prior!r} for {memory}."
+                f"bridge.prior: expected 'uniform', or 'counts' with a memory that has them, got {prior!r}."
             )
         self.register_buffer('embeddings', bank.embeddings.float(), persistent=False)
         norms = bank.norms if rows == 'raw' else torch.ones_like(bank.norms)

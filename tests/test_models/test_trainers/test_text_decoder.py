@@ -143,7 +143,7 @@ def test_memory_of_one_text_keeps_it(tmp_path, embeddings):
 def test_bridge_in_the_trainer(decoder, memory, embeddings):
     bridge = dict(type='mmpatchioner.LeaveOneOutBridge', memory=memory)
     trainer = TextDecoderTrainer(decoder, bridge=bridge)
-    expected = trainer.bridge(embeddings, embeddings)
+    expected = trainer.bridges['text'](embeddings, embeddings)
     assert torch.allclose(trainer.prefix(embeddings, (0.0, 0.0)), expected)
     assert not any('bridge' in name for name in trainer.state_dict())
     for option in (dict(rows='all'), dict(temperature=0)):
