@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +21,6 @@ import torch
 from benchmarks import report
 from benchmarks.networks import Sizes, write_tokenizer
 from benchmarks.rows import ROWS, Comparison, Setting
-from rich.console import Console
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -42,6 +42,10 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--tiny', action='store_true', help='tiny models, to test the benchmark itself'
     )
+    parser.add_argument(
+        '--cpu-time', action='store_true',
+        help='one thread, and its processor time: for a machine that is not idle',
+    )  # fmt: skip
     args = parser.parse_args(arguments)
     for path in args.out:
         try:
@@ -60,19 +64,20 @@ def _positive(text: str) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args = parse_args(arguments)
-    torch.set_num_threads(args.threads)
+    torch.set_num_threads(1 if args.cpu_time else args.threads)
+    conditions = report.conditions(args.cpu_time)
+    clock = time.process_time if args.cpu_time else time.perf_counter
     sizes = Sizes.tiny() if args.tiny else Sizes()
-    console, results = Console(highlight=False, soft_wrap=True), list[Comparison]()
-    console.print(report.machine())
+    results: list[Comparison] = []
+    print(conditions, flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        setting = Setting(sizes, args.repeats, write_tokenizer(sizes, Path(folder)))
+        setting = Setting(sizes, args.repeats, write_tokenizer(sizes, Path(folder)), clock)
         for name in args.rows:
-            with console.status(f'measuring {name} ...'):
-                for row in ROWS[name](setting):
-                    results.append(row)
-                    console.print(report.line(row))
+            for row in ROWS[name](setting):
+                results.append(row)
+                print(report.line(row), flush=True)
     for path in args.out:
-        report.write(path, results)
+        report.write(path, results, conditions)
     return 0 if all(row.equal for row in results) else 1
 
 

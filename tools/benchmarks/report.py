@@ -29,15 +29,17 @@ HEADER = (
 )
 _CSV_HEADER = (
     'what', 'compared_with', 'regions', 'reference_median_s', 'reference_min_s', 'median_s', 'min_s', 'runs',
-    'ratio', 'ratio_means', 'target', 'target_met', 'equal', 'checked', 'machine',
+    'ratio', 'ratio_means', 'target', 'target_met', 'equal', 'checked', 'conditions',
 )  # fmt: skip
 
 
-def machine() -> str:
-    """Processor, cores, threads and versions."""
+def conditions(cpu_time: bool) -> str:
+    """Processor, cores, threads, versions and clock."""
+    threads = torch.get_num_threads()
     return (
-        f'{_processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, '
-        f'Python {platform.python_version()}, torch {torch.__version__}, fp32'
+        f'{_processor()}, {os.cpu_count()} cores, {threads} thread{"s" * (threads > 1)}, '
+        f'Python {platform.python_version()}, torch {torch.__version__}, fp32, '
+        + ('processor time' if cpu_time else 'wall-clock time')
     )
 
 
@@ -67,13 +69,13 @@ def line(row: Comparison) -> str:
     return f'{what}: {time}, {reference}: {reference_time}; {ratio}{target}; {result}'
 
 
-def markdown(rows: Sequence[Comparison]) -> str:
-    """The table in Markdown, with the machine above it."""
-    lines = [machine() + '.', '', _line(HEADER), _line(['---'] * len(HEADER))]
+def markdown(rows: Sequence[Comparison], conditions: str) -> str:
+    """The table in Markdown, with the conditions above it."""
+    lines = [conditions + '.', '', _line(HEADER), _line(['---'] * len(HEADER))]
     return '\n'.join(lines + [_line(cells(row)) for row in rows]) + '\n'
 
 
-def comma_separated(rows: Sequence[Comparison]) -> str:
+def comma_separated(rows: Sequence[Comparison], conditions: str) -> str:
     """The figures as CSV, with more digits than the table and the fastest runs."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
@@ -94,13 +96,13 @@ def comma_separated(rows: Sequence[Comparison]) -> str:
                 '' if row.met is None else row.met,
                 row.equal,
                 row.checked,
-                machine(),
+                conditions,
             )
         )
     return text.getvalue()
 
 
-def write(path: Path, rows: Sequence[Comparison]) -> None:
+def write(path: Path, rows: Sequence[Comparison], conditions: str) -> None:
     """Write the results, whole or not at all: CSV, or Markdown for every other ending.
 
     A Markdown file that has the two marks keeps everything outside of them.
@@ -109,11 +111,11 @@ def write(path: Path, rows: Sequence[Comparison]) -> None:
         ValueError: if the file exists and lacks the marks, since it would be lost.
     """
     if path.suffix == '.csv':
-        text = comma_separated(rows)
+        text = comma_separated(rows, conditions)
     elif path.exists():
-        text = _between_marks(path, markdown(rows))
+        text = _between_marks(path, markdown(rows, conditions))
     else:
-        text = markdown(rows)
+        text = markdown(rows, conditions)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
     temporary = Path(name)
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,11 +34,17 @@ class Setting:
         sizes: Of the models and the numbers of regions.
         repeats: Least number of runs of each side.
         tokenizer: File of :func:`benchmarks.networks.write_tokenizer`.
+        clock: Tells the seconds.
     """
 
     sizes: Sizes
     repeats: int
     tokenizer: Path
+    clock: Callable[[], float] = time.perf_counter
+
+    def measure(self, reference: Callable[[], Any], own: Callable[[], Any]) -> tuple[Timed, Timed]:
+        """Time what ours is compared with, and ours."""
+        return time_in_turn(reference, own, self.repeats, self.clock)
 
     def target(self, ratio: float | None) -> float | None:
         """A target that was set for the default sizes; None for others."""
@@ -97,10 +105,8 @@ def decode(setting: Setting) -> Iterator[Comparison]:
     for count in sizes.decode:
         chosen = by_length[((torch.arange(count) + 0.5) * most / count).long()]
         batch, planned = embeddings[chosen], lengths[chosen]
-        reference, own = time_in_turn(
-            lambda batch=batch: theirs.decode(batch),
-            lambda batch=batch: ours.generate(batch),
-            setting.repeats,
+        reference, own = setting.measure(
+            lambda batch=batch: theirs.decode(batch), lambda batch=batch: ours.generate(batch)
         )
         texts = [ours.tokenizer.decode(ids) for ids in reference.result.tolist()]
         yield Comparison(
@@ -125,8 +131,8 @@ def memory(setting: Setting) -> Iterator[Comparison]:
     rows *= torch.rand(len(rows), 1, generator=torch.Generator().manual_seed(2)) + 0.5
     vectors = _randn(sizes.project, sizes.hidden, seed=3)
     bridge = MODELS.build(dict(type='mmpatchioner.MemoryBridge', memory=Memory.from_rows(rows)))
-    reference, own = time_in_turn(
-        lambda: published.project(vectors, rows), lambda: bridge(vectors), setting.repeats
+    reference, own = setting.measure(
+        lambda: published.project(vectors, rows), lambda: bridge(vectors)
     )
     yield Comparison(
         name=f'memory of {sizes.memory_rows:,} rows, {_count(sizes.project, "region")}',
@@ -149,12 +155,11 @@ def pooling(setting: Setting) -> Iterator[Comparison]:
     scaled = (boxes * scale.flip(0).repeat(2)).float()
     xywh = torch.cat([scaled[:, :2], scaled[:, 2:] - scaled[:, :2]], dim=1)
     maps = patches.view(1, grid.rows, grid.cols, -1)
-    reference, own = time_in_turn(
+    reference, own = setting.measure(
         lambda: published.pool_boxes(maps, xywh[None], sizes.patch_size)[0],
         lambda: (
             region_weights(Regions.from_inputs(boxes=boxes), grid, selection='official') @ patches
         ),
-        setting.repeats,
     )
     yield Comparison(
         name=f'pooling, {_count(sizes.pool, "box")} on {grid.rows} x {grid.cols} patches',
@@ -179,9 +184,7 @@ def image(setting: Setting) -> Iterator[Comparison]:
         with torch.no_grad():
             return neck.backbone(view).last_hidden_state
 
-    reference, own = time_in_turn(
-        backbone, lambda: scene.caption(head, neck(view), boxes), setting.repeats
-    )
+    reference, own = setting.measure(backbone, lambda: scene.caption(head, neck(view), boxes))
     yield Comparison(
         name=f'image with {_count(sizes.image, "box")}, end to end',
         reference='backbone pass alone',
@@ -204,10 +207,8 @@ def scaling(setting: Setting) -> Iterator[Comparison]:
     head, lengths = scene.head(feats, boxes, setting.tokenizer)
     # Evenly through the lengths, so that both sides have the same distribution of them.
     subset = lengths.argsort(stable=True)[((torch.arange(few) + 0.5) * many / few).long()]
-    reference, own = time_in_turn(
-        lambda: scene.caption(head, feats, boxes[subset]),
-        lambda: scene.caption(head, feats, boxes),
-        setting.repeats,
+    reference, own = setting.measure(
+        lambda: scene.caption(head, feats, boxes[subset]), lambda: scene.caption(head, feats, boxes)
     )
     yield Comparison(
         name=f'head, {_count(many, "box")}',
