@@ -16,6 +16,7 @@ def _child(name: str, parent: Registry, *locations: str) -> Registry:
 
 MODELS = _child('model', mmdet_registry.MODELS, 'mmpatchioner.models')
 DATASETS = _child('dataset', mmdet_registry.DATASETS, 'mmpatchioner.datasets')
+DATA_SAMPLERS = _child('data sampler', mmdet_registry.DATA_SAMPLERS, 'mmpatchioner.datasets')
 TRANSFORMS = _child('transform', mmdet_registry.TRANSFORMS, 'mmpatchioner.datasets.transforms')
 METRICS = _child('metric', mmdet_registry.METRICS, 'mmpatchioner.evaluation')
 HOOKS = _child('hook', mmdet_registry.HOOKS, 'mmpatchioner.engine')
