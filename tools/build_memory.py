@@ -41,6 +41,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def without_folders(value: object) -> object:
+    """Settings of a corpus with the names of its files alone: a memory shall not tell where it was built."""
+    if isinstance(value, dict):
+        return {
+            key: Path(inner).name if key == 'path' else without_folders(inner)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [without_folders(inner) for inner in value]
+    return value
+
+
 def build(cfg: Config, args: argparse.Namespace) -> None:
     """Encode the corpus chunk by chunk and write the memory."""
     corpus = TextCorpus(**cfg.corpus)
@@ -54,7 +66,7 @@ def build(cfg: Config, args: argparse.Namespace) -> None:
     metadata = {
         'space': encoder.space,
         'encoder_sha256': encoder.fingerprint(),
-        'corpus': repr(cfg.corpus.to_dict()),
+        'corpus': repr(without_folders(cfg.corpus.to_dict())),
         'texts_sha256': hashlib.sha256('\n'.join(corpus.texts).encode()).hexdigest(),
         'mmpatchioner': __version__,
     }

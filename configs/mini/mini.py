@@ -2,6 +2,6 @@
 # and without any it proposes regions from the patches. README.md tells how it was trained and what it scores.
 _base_ = [
     '../_base_/models/patchioner_dinov2-s_mini.py',
-    '../_base_/datasets/caption_pipeline_518.py',
+    '../_base_/datasets/caption_pipeline_336.py',
     '../_base_/default_runtime.py',
 ]

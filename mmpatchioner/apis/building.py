@@ -165,10 +165,14 @@ def _quiet_initialisation() -> Iterator[None]:
 
 def _named_detector(cfg: Config) -> str:
     entry = cfg.detector
-    if not isinstance(entry, dict) or 'config' not in entry or entry.keys() - {'config', 'checkpoint'}:
+    if (
+        not isinstance(entry, dict)
+        or 'config' not in entry
+        or entry.keys() - {'config', 'checkpoint'}
+    ):
         raise InputError(
-            'detector: expected dict(config=<name or path of an mmdet config>, checkpoint=<path or URL or None>) in the '
-            f"model's config, got {entry!r}."
+            'detector: expected dict(config=<name or path of an mmdet config>, checkpoint=<path, URL or None>) '
+            f"in the model's config, got {entry!r}."
         )
     return entry['config']
 

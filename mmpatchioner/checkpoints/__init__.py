@@ -1,6 +1,7 @@
 """Files of weights: safe loading, packaged weights, converters of published ones."""
 
 from mmpatchioner.checkpoints.errors import CheckpointError
+from mmpatchioner.checkpoints.hub import from_folder_or_hub
 from mmpatchioner.checkpoints.loading import (
     load_metadata,
     load_state_dict,
@@ -15,6 +16,7 @@ register_checkpoint_schemes()
 __all__ = [
     'CheckpointError',
     'PretrainedModule',
+    'from_folder_or_hub',
     'load_metadata',
     'load_state_dict',
     'load_strict',

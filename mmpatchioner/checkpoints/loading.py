@@ -109,6 +109,7 @@ def save_safetensors(
     scratch = file.with_name(f'.{file.name}.{uuid.uuid4().hex}')
     try:
         save_file(_own_storage(tensors), scratch, metadata={'format': 'pt', **(metadata or {})})
+        scratch.chmod(0o666 & ~_umask())  # safetensors makes files that only their owner can read
         scratch.replace(file)
     finally:
         scratch.unlink(missing_ok=True)
@@ -142,6 +143,12 @@ def load_strict(module: nn.Module, state: Mapping[str, Tensor], source: str) -> 
             f'or change the sizes in the config:\n  {listed}'
         )
     module.load_state_dict(dict(state))
+
+
+def _umask() -> int:
+    current = os.umask(0o077)  # it can only be read by setting it
+    os.umask(current)
+    return current
 
 
 def _load_safetensors(file: Path) -> dict[str, Tensor]:

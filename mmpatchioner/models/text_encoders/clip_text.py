@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from mmpatchioner.checkpoints import from_folder_or_hub
 from mmpatchioner.models.text_encoders.base import TextEncoder
 from mmpatchioner.registry import MODELS
 
@@ -32,8 +33,10 @@ class CLIPTextEncoder(TextEncoder):
         super().__init__()
         from transformers import AutoTokenizer, CLIPTextModelWithProjection
 
-        self.tokenizer = AutoTokenizer.from_pretrained(model)
-        self.transformer = CLIPTextModelWithProjection.from_pretrained(model).eval()
+        self.tokenizer = from_folder_or_hub(AutoTokenizer, model, 'encoder.model')
+        self.transformer = from_folder_or_hub(
+            CLIPTextModelWithProjection, model, 'encoder.model'
+        ).eval()
         self.max_length = int(self.transformer.config.max_position_embeddings)
         self.autocast = autocast
         self.embed_dims = int(self.transformer.config.projection_dim)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmpatchioner.checkpoints import from_folder_or_hub
 from mmpatchioner.models.text_encoders.base import TextEncoder
 from mmpatchioner.registry import MODELS
 
@@ -44,8 +45,8 @@ class SentenceTextEncoder(TextEncoder):
         from transformers import AutoModel, AutoTokenizer
 
         folder, name = _find_model(model)
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.transformer = AutoModel.from_pretrained(folder).eval()
+        self.tokenizer = from_folder_or_hub(AutoTokenizer, folder, 'encoder.model')
+        self.transformer = from_folder_or_hub(AutoModel, folder, 'encoder.model').eval()
         self.scale = scale
         self.max_length = max_length
         self.autocast = autocast
