@@ -110,7 +110,7 @@ class DenseCaptioner(BaseDetector):
         if mode == 'tensor':
             return self._forward(patch_inputs)
         if mode == 'predict':
-            return self.predict(inputs, data_samples, patch_inputs)
+            return self.predict(inputs, data_samples or [], patch_inputs)
         raise RuntimeError(f"mode: expected 'tensor', 'predict' or 'loss', got {mode!r}.")
 
     def extract_feat(self, batch_inputs: Tensor) -> PatchFeatures:
@@ -123,7 +123,7 @@ class DenseCaptioner(BaseDetector):
         return self.extract_feat(batch_inputs)
 
     def loss(
-        self, batch_inputs: Tensor, batch_data_samples: list[DetDataSample] | None
+        self, batch_inputs: Tensor | list[Tensor], batch_data_samples: list[DetDataSample] | None
     ) -> dict[str, Tensor]:
         """The detector's loss; neck and caption head are frozen here, the decoder learns from text alone.
 

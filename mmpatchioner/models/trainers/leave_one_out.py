@@ -57,7 +57,8 @@ class LeaveOneOutBridge(BaseModule):
         self.register_buffer('embeddings', bank.embeddings.float(), persistent=False)
         norms = bank.norms if rows == 'raw' else torch.ones_like(bank.norms)
         self.register_buffer('norms', norms.float(), persistent=False)
-        log_prior = bank.counts.log() if prior == 'counts' else torch.zeros(len(bank))
+        counts = bank.counts if prior == 'counts' and bank.counts is not None else torch.ones(1)
+        log_prior = counts.log().expand(len(bank))
         self.register_buffer('log_prior', log_prior, persistent=False)
         self.temperature = temperature
         self.exclude_above = exclude_above
