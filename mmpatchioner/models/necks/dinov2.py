@@ -38,6 +38,8 @@ class DINOv2Neck(BaseModule):
         ValueError: if ``backbone`` is none of the forms above, or the transform is of another width.
     """
 
+    backbone: Any
+
     def __init__(
         self,
         backbone: dict[str, Any],
@@ -51,7 +53,7 @@ class DINOv2Neck(BaseModule):
                 f'neck.autocast: expected one of {sorted(_AUTOCAST)} or None, got {autocast!r}.'
             )
         self.autocast = autocast
-        self.backbone: Any = _build_backbone(backbone)
+        self.backbone = _build_backbone(backbone)
         self.backbone.requires_grad_(False)
         self.num_registers = int(getattr(self.backbone.config, 'num_register_tokens', 0))
         self.patch_size = int(self.backbone.config.patch_size)
