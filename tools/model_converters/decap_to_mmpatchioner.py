@@ -1,0 +1,62 @@
+#!/usr/bin/env python
+"""Convert a published DeCap decoder: ``decap_to_mmpatchioner.py coco-009.pt decoder.safetensors``.
+
+Every tensor must be there, in the published shape, and nothing else; a report tells where each went. With ``--memory``
+the decoder is checked against the memory it will be used with. Ends with status 2 and one line if the file is unfit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from mmpatchioner.checkpoints import CheckpointError, save_safetensors
+from mmpatchioner.checkpoints.decap import convert_decap, decoder_arguments
+from mmpatchioner.models.bridges import load_memory
+
+_USAGE_ERROR = 2
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(':')[0])
+    parser.add_argument('checkpoint', help='published .pt file')
+    parser.add_argument('out', help='weights to write, .safetensors')
+    parser.add_argument('--memory', help='memory.safetensors that the decoder belongs to')
+    parser.add_argument('--num-layers', type=int, default=4, help='blocks it must have')
+    parser.add_argument(
+        '--space', default='talk2dino-vitb14-reg', help='name of the space of its prefix'
+    )
+    return parser.parse_args(argv)
+
+
+def convert(args: argparse.Namespace) -> None:
+    """Convert, write and report."""
+    if not args.out.endswith('.safetensors'):
+        raise CheckpointError(f'{args.out}: expected a name that ends with .safetensors.')
+    memory = load_memory(args.memory) if args.memory else None
+    if memory is not None and memory.space not in (None, args.space):
+        raise CheckpointError(
+            f'{args.memory} is of the space {memory.space!r}, the decoder of {args.space!r}; '
+            'name the right one with --space.'
+        )
+    converted = convert_decap(
+        args.checkpoint, args.num_layers, None if memory is None else memory.embed_dims
+    )
+    save_safetensors(converted.tensors, args.out, {**converted.metadata, 'space': args.space})
+    print(converted.report())
+    sizes = ', '.join(f'{name}={value}' for name, value in decoder_arguments(converted).items())
+    print(f"\n{args.out}: for dict(type='mmpatchioner.PrefixDecoder', {sizes}, num_heads=4, ...)")
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    try:
+        convert(args)
+    except (CheckpointError, OSError) as error:
+        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
+        return _USAGE_ERROR
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

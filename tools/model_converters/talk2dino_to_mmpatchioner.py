@@ -1,0 +1,61 @@
+#!/usr/bin/env python
+"""Convert a published Talk2DINO projection: ``talk2dino_to_mmpatchioner.py vitb_mlp_infonce.pth out.safetensors``.
+
+Two different files are published under one name; which of them it is, is printed and kept in the metadata. Ends with
+status 2 and one line if the file is unfit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from mmpatchioner.checkpoints import CheckpointError, save_safetensors
+from mmpatchioner.checkpoints.conversion import Converted
+from mmpatchioner.checkpoints.talk2dino import convert_talk2dino
+
+_USAGE_ERROR = 2
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(':')[0])
+    parser.add_argument('checkpoint', help='published .pth file')
+    parser.add_argument('out', help='weights to write, .safetensors')
+    parser.add_argument(
+        '--space', default='talk2dino-vitb14-reg', help='name of the space it projects into'
+    )
+    return parser.parse_args(argv)
+
+
+def convert(args: argparse.Namespace) -> None:
+    """Convert, write and report."""
+    if not args.out.endswith('.safetensors'):
+        raise CheckpointError(f'{args.out}: expected a name that ends with .safetensors.')
+    converted = convert_talk2dino(args.checkpoint)
+    save_safetensors(converted.tensors, args.out, {**converted.metadata, 'space': args.space})
+    print(converted.report())
+    origin, sha256 = converted.metadata['origin'], converted.metadata['source_sha256']
+    print(f'\norigin: {origin} (sha256 {sha256})')
+    print(f"{args.out}: for dict(type='mmpatchioner.TextProjection', {_arguments(converted)}, ...)")
+
+
+def _arguments(converted: Converted) -> str:
+    shapes = [tuple(t.shape) for name, t in converted.tensors.items() if name.endswith('weight')]
+    widths = [shapes[0][1], *(outputs for outputs, _ in shapes)]
+    hidden = widths[1:-1]
+    hidden_dims = hidden[0] if len(hidden) == 1 else hidden or None
+    return f'in_dims={widths[0]}, hidden_dims={hidden_dims}, out_dims={widths[-1]}'
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    try:
+        convert(args)
+    except (CheckpointError, OSError) as error:
+        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
+        return _USAGE_ERROR
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
