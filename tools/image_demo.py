@@ -25,10 +25,10 @@ from rich.table import Table
 from rich.text import Text
 
 from mmpatchioner.apis import CaptionInferencer, CaptionResult, InputError
-from mmpatchioner.apis.files import write_atomic
 from mmpatchioner.apis.region_files import parse_regions, read_mask, read_region_file
 from mmpatchioner.apis.sources import ImageSource, Sources, list_sources
 from mmpatchioner.checkpoints import CheckpointError
+from mmpatchioner.files import write_atomic
 from mmpatchioner.regions import RegionError, Regions
 
 _KINDS = ('boxes', 'points', 'traces', 'sets')

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mmpatchioner.checkpoints.errors import CheckpointError
+from mmpatchioner.files import umask
 
 SCHEME = 'mmpatchioner://'
 _PACKAGED = Path(__file__).parent
@@ -109,7 +110,7 @@ def save_safetensors(
     scratch = file.with_name(f'.{file.name}.{uuid.uuid4().hex}')
     try:
         save_file(_own_storage(tensors), scratch, metadata={'format': 'pt', **(metadata or {})})
-        scratch.chmod(0o666 & ~_umask())  # safetensors makes files that only their owner can read
+        scratch.chmod(0o666 & ~umask())  # safetensors makes files that only their owner can read
         scratch.replace(file)
     finally:
         scratch.unlink(missing_ok=True)
@@ -143,12 +144,6 @@ def load_strict(module: nn.Module, state: Mapping[str, Tensor], source: str) -> 
             f'or change the sizes in the config:\n  {listed}'
         )
     module.load_state_dict(dict(state))
-
-
-def _umask() -> int:
-    current = os.umask(0o077)  # it can only be read by setting it
-    os.umask(current)
-    return current
 
 
 def _load_safetensors(file: Path) -> dict[str, Tensor]:

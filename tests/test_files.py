@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmpatchioner.apis.files import write_atomic
+from mmpatchioner.files import write_atomic
 
 
 def test_folders_are_made_and_files_replaced(tmp_path: Path) -> None:
