@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
+from mmengine.dist import init_dist
 from mmengine.runner import Runner
 
 from mmpatchioner.checkpoints import CheckpointError
@@ -86,20 +87,22 @@ def load_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def start_processes_on_cpu(cfg: Config) -> None:
-    """Set up distributed training without accelerators, for which mmengine has no branch."""
+def join_processes(cfg: Config) -> None:
+    """Set up distributed training, with a branch for CPUs, which mmengine lacks."""
     if cfg.launcher == 'pytorch' and get_device() == 'cpu':
         torch.distributed.init_process_group('gloo')
         cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None)
+    elif cfg.launcher != 'none':
+        init_dist(cfg.launcher, **cfg.env_cfg.dist_cfg)
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         use_safe_loading()
-        cfg = train_tokenizer(load_config(args))
-        start_processes_on_cpu(cfg)
-        Runner.from_cfg(cfg).train()
+        cfg = load_config(args)
+        join_processes(cfg)
+        Runner.from_cfg(train_tokenizer(cfg)).train()
     except (ConfigError, CheckpointError, FileNotFoundError) as error:
         print(f'train.py: error: {error}', file=sys.stderr)
         return _USAGE_ERROR

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.dist import barrier, is_main_process
 from mmengine.logging import print_log
 
 from mmpatchioner.datasets import TextCorpus
@@ -18,7 +19,7 @@ def train_tokenizer(cfg: Config) -> Config:
 
     A small decoder wants a small vocabulary. ``train_tokenizer = dict(corpus=..., vocab_size=...)`` beside ``model``
     makes one before the model is built, kept in the work directory under a hash of these settings and so made once. In
-    a distributed run every process makes the same file.
+    a distributed run the first process makes it and the others wait.
 
     Args:
         cfg: Training config with ``work_dir``; returned as it is if it asks for no tokenizer.
@@ -39,11 +40,12 @@ def train_tokenizer(cfg: Config) -> Config:
     plain = json.dumps(settings.to_dict(), sort_keys=True)
     digest = hashlib.sha256(plain.encode()).hexdigest()[:12]
     path = Path(cfg.work_dir) / f'tokenizer-{digest}.json'
-    if not path.is_file():
+    if is_main_process() and not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         corpus = TextCorpus(**settings.corpus)
         train_bpe(corpus.texts, vocab_size=settings.vocab_size, path=path)
         print_log(f'Tokenizer of up to {settings.vocab_size:,} tokens: {path}', logger='current')
+    barrier()
     prepared = cfg.copy()
     prepared.merge_from_dict({'model.decoder.tokenizer.file': str(path)})
     return prepared
