@@ -52,12 +52,13 @@ def time_in_turn(
     counted: list[list[float]] = [[s] if s > _SLOW_SECONDS else [] for s, _ in starts]
     began = time.perf_counter()
     while _goes_on(counted, repeats, time.perf_counter() - began):
-        for side, seconds in zip(sides, counted, strict=True):
-            seconds.append(_run(side, clock)[0])
-    return (
-        Timed(tuple(counted[0]), starts[0][1]),
-        Timed(tuple(counted[1]), starts[1][1]),
+        for side, (start, _), seconds in zip(sides, starts, counted, strict=True):
+            if start <= _SLOW_SECONDS or len(seconds) < repeats:
+                seconds.append(_run(side, clock)[0])
+    first_timed, second_timed = (
+        Timed(tuple(seconds), result) for seconds, (_, result) in zip(counted, starts, strict=True)
     )
+    return first_timed, second_timed
 
 
 def _goes_on(counted: list[list[float]], repeats: int, spent: float) -> bool:
