@@ -1,0 +1,122 @@
+"""Every model config, reduced to small random weights, captions what it is made for."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmpatchioner.apis import CaptionInferencer, InputError, available_models
+from mmpatchioner.apis.detectors import find_detector_config
+from mmpatchioner.apis.zoo import config_root
+from mmpatchioner.models.bridges import save_memory
+from mmpatchioner.models.decoders import train_bpe
+
+CAPTIONS = ['a dog runs on the grass', 'two people ride a bike', 'a red car', 'the blue sky']
+PHOTO = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
+CONFIGS = sorted(path for path in config_root().rglob('*.py') if '_base_' not in path.parts)
+
+
+@pytest.fixture(scope='module')
+def small(tmp_path_factory):
+    """Reduce a config: 32 dimensions, two layers, small images, no weights."""
+    folder = tmp_path_factory.mktemp('small')
+    tokenizer, memory = folder / 'tokenizer.json', folder / 'memory.safetensors'
+    train_bpe(CAPTIONS, vocab_size=80, path=tokenizer)
+    rows = torch.randn(4, 32, generator=torch.Generator().manual_seed(0))
+    save_memory(memory, rows, counts=torch.tensor([1, 2, 3, 4]))
+
+    def reduce(path) -> Config:
+        cfg = Config.fromfile(path)
+        sizes = dict(
+            hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=70, patch_size=14
+        )
+        registers = 4 if 'registers' in str(cfg.model.neck.backbone) else 0
+        cfg.model.neck.backbone = dict(config=sizes, registers=registers)
+        cfg.model.neck.pop('feature_transform', None)
+        head = cfg.model.caption_head
+        for bridge in (head.bridge, head.get('image_bridge') or {}):
+            if 'memory' in bridge:
+                bridge.memory = str(memory)
+        head.decoder.update(
+            prefix_dims=32,
+            hidden_dims=32,
+            num_layers=2,
+            num_heads=2,
+            vocab_size=80,
+            max_positions=32,
+        )
+        head.decoder.tokenizer = dict(type='mmpatchioner.CaptionTokenizer', file=str(tokenizer))
+        head.decoder.init_cfg = None
+        for step in cfg.test_pipeline:
+            if 'size' in step:
+                step.size = 70
+        if 'detector' in cfg:
+            cfg.detector.checkpoint = None
+        return cfg
+
+    return reduce
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_every_config_can_be_read(path):
+    assert len(Config.fromfile(path)) > 0
+
+
+@pytest.mark.parametrize('name', available_models())
+def test_every_model_captions_regions_of_every_kind(small, name, tmp_path):
+    torch.manual_seed(0)
+    cfg = small(available_models()[name])
+    if 'detector' in cfg:
+        cfg.detector.config = lenient_detector(cfg.detector.config, tmp_path)
+    inferencer = CaptionInferencer(cfg, device='cpu', score_thr=0.0, max_regions=4)
+    mask = np.zeros((1, 96, 128), dtype=bool)
+    mask[:, :40, :40] = True
+    result = inferencer(
+        PHOTO,
+        boxes=[[0, 0, 60, 60]],
+        masks=mask,
+        points=[[5, 5]],
+        traces=[[[5, 5], [90, 80]]],
+        region_sets=[[[0, 0, 20, 20], [60, 60, 90, 90]]],
+        whole_image=True,
+    )[0]
+    assert [region.kind for region in result] == ['box', 'mask', 'point', 'trace', 'set', 'image']
+    assert all(region.caption_score <= 0 for region in result)
+    if inferencer.has_detector:
+        found = inferencer(PHOTO, proposals='detector')[0]
+        assert inferencer.classes[0] == 'person'
+        assert 0 < len(found) <= 4
+        assert all(region.detection_score is not None and region.label for region in found)
+        expected = 'mask' if cfg.model.get('use_masks') else 'box'
+        assert {region.kind for region in found} == {expected}
+
+
+def lenient_detector(name: str, folder: Path) -> str:
+    """A detector's config at 256 px that keeps boxes of any score: random weights find nothing above a threshold."""
+    cfg = Config.fromfile(find_detector_config(name))
+
+    def visit(part) -> None:
+        for key, value in list(part.items() if isinstance(part, dict) else enumerate(part)):
+            if key == 'score_thr':
+                part[key] = 0.0
+            elif key == 'scale':
+                part[key] = (256, 256)
+            elif isinstance(value, (dict, list)):
+                visit(value)
+
+    visit(cfg.model.test_cfg)
+    if 'exp_on_reg' in cfg.model.get('bbox_head', {}):
+        cfg.model.bbox_head.exp_on_reg = True  # random distances are half of them negative: no box
+    visit(cfg.test_dataloader.dataset.pipeline)
+    path = folder / f'{name}.py'
+    cfg.dump(path)
+    return str(path)
+
+
+def test_a_malformed_detector_entry_is_refused(small):
+    cfg = small(available_models()['mini'])
+    cfg.detector = dict(weights='x.pth')
+    with pytest.raises(InputError, match=r'detector: expected dict\(config='):
+        CaptionInferencer(cfg, device='cpu')
