@@ -11,7 +11,7 @@ model = dict(
         feature_transform=weights + 'feature_transform.safetensors'),
     caption_head=dict(
         type='mmpatchioner.PatchionerHead',
-        context=0.6,
+        context=0.5,
         bridge=dict(memory=weights + 'memory_phrases.safetensors', **bridge),
         image_bridge=dict(memory=weights + 'memory_captions.safetensors', **bridge),
         decoder=dict(
@@ -23,6 +23,7 @@ model = dict(
             vocab_size=4096,
             max_positions=32,
             max_length=30,
+            num_beams=3,
             train_length=30,
             tokenizer=dict(type='mmpatchioner.CaptionTokenizer', file=weights + 'tokenizer.json'),
             init_cfg=dict(type='Pretrained', checkpoint=weights + 'decoder.safetensors'))),
