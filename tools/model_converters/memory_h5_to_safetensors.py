@@ -42,7 +42,7 @@ def convert(args: argparse.Namespace) -> None:
     """Convert, write and report."""
     if not args.out.endswith('.safetensors'):
         raise CheckpointError(f'{args.out}: expected a name that ends with .safetensors.')
-    with Progress() as progress:
+    with Progress(transient=True) as progress:
         task = progress.add_task('Reading', total=None)
         memory = convert_memory_h5(
             args.memory,

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmpatchioner.models.decoders.linear import Linear, linear
+
 _INIT_STD = 0.02
 
 
@@ -72,8 +74,8 @@ class Attention(nn.Module):
         super().__init__()
         self.num_heads = num_heads
         self.dropout = dropout
-        self.qkv = nn.Linear(dims, 3 * dims)
-        self.proj = nn.Linear(dims, dims)
+        self.qkv = Linear(dims, 3 * dims)
+        self.proj = Linear(dims, dims)
 
     def forward(self, x: Tensor, layer: int, cache: KeyValueCache | None) -> Tensor:
         """Attend from (rows, new, dims) to the same and, with a cache, to all positions before."""
@@ -105,8 +107,8 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(dims)
         self.attention = Attention(dims, num_heads, dropout)
         self.norm2 = nn.LayerNorm(dims)
-        self.fc1 = nn.Linear(dims, 4 * dims)
-        self.fc2 = nn.Linear(4 * dims, dims)
+        self.fc1 = Linear(dims, 4 * dims)
+        self.fc2 = Linear(4 * dims, dims)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, layer: int, cache: KeyValueCache | None) -> Tensor:
@@ -185,7 +187,7 @@ class Transformer(nn.Module):
 
     def logits(self, hidden: Tensor, vocab_size: int | None = None) -> Tensor:
         """Score tokens: (..., dims) to (..., vocab_size), for the first ``vocab_size`` tokens."""
-        return F.linear(hidden, self.token_embedding.weight[:vocab_size])
+        return linear(hidden, self.token_embedding.weight[:vocab_size])
 
     def new_cache(self, rows: int, capacity: int) -> KeyValueCache:
         """An empty cache for a batch."""
