@@ -217,6 +217,7 @@ class DenseCaptioner(BaseDetector):
         if self.max_per_img is not None and len(kept) > self.max_per_img:
             kept = kept[kept.scores.argsort(descending=True, stable=True)[: self.max_per_img]]
         kept = _with_plain_boxes(kept)
+        kept = kept[kept.bboxes.isfinite().all(dim=1)]
         height, width = image_size
         corner = torch.minimum(
             kept.bboxes.clamp(min=0), kept.bboxes.new_tensor([width, height] * 2)

@@ -104,9 +104,11 @@ class PatchionerHead(BaseModule):
             RegionError: if a region selects nothing of its image.
         """
         rows = [RegionRows.from_entries(entry) for entry in regions_list]
-        pooled = self.pool(feats, rows, batch_data_samples)
         kinds = [kind for image_rows in rows for kind in image_rows.kinds]
-        captions, scores = self._caption(torch.cat(pooled), kinds)
+        # Pooling, bridge and decoder are fp32 whatever the backbone and the detector run in.
+        with torch.autocast(feats.patches.device.type, enabled=False):
+            pooled = self.pool(feats, rows, batch_data_samples)
+            captions, scores = self._caption(torch.cat(pooled), kinds)
         results, start = [], 0
         for image_rows, sample in zip(rows, batch_data_samples, strict=True):
             stop = start + len(image_rows)

@@ -76,6 +76,8 @@ class RegionRows:
         result.scores = self._cat([_field(p, 'scores', float('nan')) for p in self.parts], device)
         result.labels = self._cat([_field(p, 'labels', -1) for p in self.parts], device)
         result.kinds = self.kinds
+        if len(self.parts) > 1 and any('masks' in (part.given or ()) for part in self.parts):
+            result.masks = self._cat([_masks(part, image_size) for part in self.parts], device)
         return result
 
     @staticmethod
@@ -121,6 +123,13 @@ def _field(part: _Part, name: str, missing: float) -> Tensor:
         return part.given[name]
     dtype = torch.long if isinstance(missing, int) else torch.float32
     return torch.full((len(part),), missing, dtype=dtype)
+
+
+def _masks(part: _Part, image_size: tuple[int, int]) -> Tensor:
+    """(R, H, W) bool; all zero for regions that are no mask of a detector."""
+    if part.given is not None and 'masks' in part.given:
+        return _mask_tensor(part.given.masks, torch.device('cpu'))
+    return torch.zeros(len(part), *image_size, dtype=torch.bool)
 
 
 def _kinds(part: _Part) -> list[str]:

@@ -78,6 +78,22 @@ def test_boxes_of_the_detector_get_captions_and_keep_score_and_label(parts):
     assert result.bboxes[1].tolist() == [0, 0, WIDTH, HEIGHT]  # cut at the border
 
 
+def test_broken_detections_are_left_out(parts):
+    model = build(parts, detector=dict(type='mmpatchioner.FixedDetector'), region_source='detector')
+    predict = model.detector.predict
+
+    def broken(*args, **kwargs):
+        found = predict(*args, **kwargs)
+        found[0].pred_instances.bboxes[0, 2] = float('nan')
+        found[0].pred_instances.bboxes[2] = torch.tensor([30.0, 30, 10, 10])
+        return found
+
+    model.detector.predict = broken
+    result = model.test_step(batch())[0].pred_instances
+    assert result.labels.tolist() == [0, 2]
+    assert result.bboxes.isfinite().all() and (result.bboxes[:, 2:] >= result.bboxes[:, :2]).all()
+
+
 def test_thresholds_choose_the_detections_that_are_captioned(parts):
     detector = dict(type='mmpatchioner.FixedDetector')
     kwargs = dict(detector=detector, region_source='detector')

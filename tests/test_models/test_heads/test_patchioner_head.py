@@ -117,6 +117,26 @@ def test_regions_asked_and_regions_found_are_joined(parts):
     assert result.scores[0].isnan() and result.scores[1:].tolist() == pytest.approx([0.4, 0.3])
 
 
+def test_masks_of_detections_stay_when_they_are_mixed_with_other_regions(parts):
+    masks = torch.zeros(2, *SIZE, dtype=torch.bool)
+    masks[0, :20, :20] = True
+    masks[1, 30:, 40:] = True
+    found = InstanceData(bboxes=torch.tensor(BOXES[:2]).float(), masks=masks)
+    asked = Regions.from_inputs(points=[[1, 1]])
+    result = build(parts).predict(features(1), [[asked, found]], samples(1))[0]
+    assert result.kinds == ['point', 'mask', 'mask']
+    assert not result.masks[0].any() and (result.masks[1:] == masks).all()
+
+
+def test_autocast_around_the_head_changes_nothing(parts):
+    feats, regions = features(1), [Regions.from_inputs(boxes=BOXES)]
+    plain = build(parts).predict(feats, regions, samples(1))[0]
+    with torch.autocast('cpu', torch.bfloat16):
+        inside = build(parts).predict(feats, regions, samples(1))[0]
+    assert inside.captions == plain.captions
+    assert (inside.caption_scores == plain.caption_scores).all()
+
+
 def test_no_region_is_an_empty_result(parts):
     first, second = build(parts).predict(
         features(), [Regions.from_inputs(boxes=[]), Regions.from_inputs(boxes=BOXES)], samples()

@@ -11,7 +11,7 @@ from mmpatchioner.models.text_encoders import (
 )
 from tests.test_engine.tiny_models import CAPTIONS
 
-WORDS = dict(type='WordVectorEncoder', embed_dims=8)
+WORDS = dict(type='mmpatchioner.WordVectorEncoder', embed_dims=8)
 
 
 def test_names_and_formula_of_talk2dino():
