@@ -1,9 +1,7 @@
-"""What training needs beside the models: safe and exact resuming, hooks, metrics of validation."""
+"""What training needs beside the models: safe and exact resuming, hooks."""
 
 from mmpatchioner.engine.checkpoint_hook import AtomicCheckpointHook, find_checkpoint
 from mmpatchioner.engine.export_hook import ExportHook
-from mmpatchioner.engine.loss_metric import LossMetric
-from mmpatchioner.engine.retrieval_metric import ImageTextRetrieval
 from mmpatchioner.engine.safe_loading import (
     UnsafeCheckpointError,
     load_training_checkpoint,
@@ -16,8 +14,6 @@ from mmpatchioner.engine.whitening_hook import WhiteningHook
 __all__ = [
     'AtomicCheckpointHook',
     'ExportHook',
-    'ImageTextRetrieval',
-    'LossMetric',
     'StepSeedHook',
     'UnsafeCheckpointError',
     'WhiteningHook',

@@ -9,7 +9,7 @@ from mmpatchioner.datasets import CaptionEmbeddingDataset
 from mmpatchioner.datasets.embedding_cache import cached_embeddings
 from tests.test_engine.tiny_models import CAPTIONS, WordVectorEncoder, write_captions
 
-ENCODER = dict(type='WordVectorEncoder')
+ENCODER = dict(type='mmpatchioner.WordVectorEncoder')
 
 
 def test_items(tmp_path):

@@ -12,7 +12,7 @@ from mmpatchioner.datasets.phrases import NounPhrases
 from mmpatchioner.datasets.transforms import PatchView
 from tests.test_engine.tiny_models import CAPTIONS, TinyNeck, WordVectorEncoder, write_photos
 
-NECK = dict(type='TinyNeck')
+NECK = dict(type='mmpatchioner.TinyNeck')
 VIEW = dict(size=16)
 
 
@@ -84,7 +84,7 @@ def test_items(photos, tmp_path):
     dataset = PatchFeatureTextDataset(
         corpus=dict(sources=dict(path=str(photos[0].parent / 'captions.jsonl'))),
         image_root=str(photos[0].parent),
-        encoder=dict(type='WordVectorEncoder'),
+        encoder=dict(type='mmpatchioner.WordVectorEncoder'),
         neck=NECK,
         view=VIEW,
         phrases=True,

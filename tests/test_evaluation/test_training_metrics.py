@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mmpatchioner.engine import ImageTextRetrieval, LossMetric
-from mmpatchioner.engine.retrieval_metric import recalls
+from mmpatchioner.evaluation.metrics import ImageTextRetrieval, LossMetric
+from mmpatchioner.evaluation.metrics.retrieval import recalls
 
 
 def test_losses_are_weighted_by_batch_size():

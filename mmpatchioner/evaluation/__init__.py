@@ -1,0 +1,5 @@
+"""Evaluation."""
+
+from mmpatchioner.evaluation import metrics
+
+__all__ = ['metrics']
