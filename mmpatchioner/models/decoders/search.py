@@ -43,10 +43,13 @@ class GreedySearch:
         self.length = 0
 
     def advance(self, logits: Tensor) -> Step:
-        """Choose from the logits (n, V) of the next position."""
-        best, tokens = logits.max(dim=-1)
+        """Choose from the logits (n, V) of the next position, which are overwritten."""
+        best, tokens = logits.max(dim=-1, keepdim=True)
+        tokens = tokens[:, 0]
         self.ids[self.active, self.length] = tokens
-        self.log_probs[self.active, self.length] = best - logits.logsumexp(dim=-1)
+        # log softmax of the best alone, in place: logsumexp would look for the maximum again and copy the logits.
+        normaliser = logits.sub_(best).exp_().sum(dim=-1).log_()
+        self.log_probs[self.active, self.length] = -normaliser
         self.length += 1
         self.alive &= tokens != self.stop_id
         remaining = int(self.alive.sum())

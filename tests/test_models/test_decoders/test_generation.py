@@ -170,7 +170,7 @@ def plain_beams(transformer: Transformer, prompt: Tensor, max_length: int, width
     return beams[0]
 
 
-@pytest.mark.parametrize('width', [2, 3, 7])
+@pytest.mark.parametrize('width', [1, 2, 3, 7])
 @pytest.mark.parametrize('seed', range(3))
 def test_beam_search_is_the_plain_one(seed, width):
     transformer = make(vocab=12, seed=seed, stop_bias=1.5)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mmpatchioner.engine import ImageTextRetrieval
+from mmpatchioner.evaluation.metrics import ImageTextRetrieval
 from mmpatchioner.models.trainers import AlignmentTrainer
 
 TEXT_DIMS, PATCH_DIMS = 10, 8
