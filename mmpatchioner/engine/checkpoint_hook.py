@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
+import uuid
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
@@ -24,15 +24,15 @@ class AtomicLocalBackend(LocalBackend):
         """Write bytes to a file; a crash leaves the old file, or none."""
         path = Path(filepath)
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, scratch = tempfile.mkstemp(prefix=f'.{path.name}-', dir=path.parent)
+        scratch = path.with_name(f'.{path.name}.{uuid.uuid4().hex}')
         try:
-            with os.fdopen(descriptor, 'wb') as stream:
+            with scratch.open('wb') as stream:
                 stream.write(obj)
                 stream.flush()
                 os.fsync(stream.fileno())
-            Path(scratch).replace(path)
+            scratch.replace(path)
         finally:
-            Path(scratch).unlink(missing_ok=True)
+            scratch.unlink(missing_ok=True)
 
 
 register_backend(_BACKEND, AtomicLocalBackend, force=True)
