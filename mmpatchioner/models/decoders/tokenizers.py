@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
 
 from mmpatchioner.checkpoints import CheckpointError, from_folder_or_hub, resolve_file
+from mmpatchioner.files import replacing
 from mmpatchioner.models.decoders.text_cleaning import CLEANERS
 from mmpatchioner.registry import MODELS
 
@@ -139,14 +138,8 @@ def train_bpe(texts: Iterable[str], vocab_size: int, path: str | os.PathLike[str
         show_progress=False,
     )
     backend.train_from_iterator(texts, trainer)
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_name(f'.{target.name}.{uuid.uuid4().hex}')
-    try:
+    with replacing(path) as scratch:
         backend.save(str(scratch))
-        scratch.replace(target)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def _load_file(source: str) -> Tokenizer:
