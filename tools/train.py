@@ -13,21 +13,23 @@ import os
 import sys
 from pathlib import Path
 
-import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
-from mmengine.dist import init_dist
 from mmengine.runner import Runner
 
 from mmpatchioner.checkpoints import CheckpointError
-from mmpatchioner.engine import find_checkpoint, train_tokenizer, use_safe_loading
+from mmpatchioner.engine import (
+    ConfigError,
+    find_checkpoint,
+    join_processes,
+    leave_processes,
+    read_run_config,
+    train_tokenizer,
+    use_safe_loading,
+)
 
 _USAGE_ERROR = 2
 _NEEDED = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper')
-
-
-class ConfigError(Exception):
-    """The config or a command line argument cannot be used."""
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -61,18 +63,9 @@ def load_config(args: argparse.Namespace) -> Config:
     Raises:
         ConfigError: if it cannot be read, is no training config, or an option cannot be applied.
     """
-    if not Path(args.config).is_file():
-        raise ConfigError(f'{args.config}: no such config file')
-    try:
-        cfg = Config.fromfile(args.config)
-        cfg.merge_from_dict(args.cfg_options or {})
-    except Exception as error:  # a config is Python code: anything may go wrong in it
-        raise ConfigError(f'{args.config}: {type(error).__name__}: {error}') from error
-    missing = [key for key in _NEEDED if cfg.get(key) is None]
-    if missing:
-        raise ConfigError(f'{args.config}: not a training config, it lacks {", ".join(missing)}')
-    cfg.launcher = args.launcher
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{Path(args.config).stem}'
+    cfg = read_run_config(
+        args.config, _NEEDED, 'training', args.cfg_options, args.work_dir, args.launcher
+    )
     if args.amp:
         if get_device() in ('cpu', 'mps'):
             raise ConfigError('--amp: mixed precision needs an accelerator, this machine has none')
@@ -87,15 +80,6 @@ def load_config(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def join_processes(cfg: Config) -> None:
-    """Set up distributed training, with a branch for CPUs, which mmengine lacks."""
-    if cfg.launcher == 'pytorch' and get_device() == 'cpu':
-        torch.distributed.init_process_group('gloo')
-        cfg.model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None)
-    elif cfg.launcher != 'none':
-        init_dist(cfg.launcher, **cfg.env_cfg.dist_cfg)
-
-
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
@@ -107,8 +91,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f'train.py: error: {error}', file=sys.stderr)
         return _USAGE_ERROR
     finally:
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
+        leave_processes()
     return 0
 
 
