@@ -2,5 +2,6 @@
 
 from mmpatchioner.datasets.transforms.formatting import PackCaptionInputs
 from mmpatchioner.datasets.transforms.patch_view import AddPatchView, PatchView
+from mmpatchioner.datasets.transforms.region_loading import LoadCaptionRegions
 
-__all__ = ['AddPatchView', 'PackCaptionInputs', 'PatchView']
+__all__ = ['AddPatchView', 'LoadCaptionRegions', 'PackCaptionInputs', 'PatchView']

@@ -14,6 +14,9 @@ _META_KEYS = (
     'scale_factor',
     'flip',
     'flip_direction',
+    'sample_idx',
+    'gt_regions',
+    'region_notes',
 )
 
 
