@@ -51,19 +51,7 @@ def read_config(
     cfg = model if isinstance(model, Config) else _parse(find_config(model), 'model')
     if 'model' not in cfg:
         raise InputError('model: its config has no `model`; give the config of a captioner.')
-    cfg = Config(cfg.to_dict())
-    detector_cfg = cfg
-    if detector is not None:
-        cfg.pop('detector', None)
-    elif 'detector' in cfg:
-        detector = _named_detector(cfg)
-    if detector is not None:
-        detector_cfg = (
-            detector
-            if isinstance(detector, Config)
-            else _parse(find_detector_config(detector), 'detector')
-        )
-        cfg = attach_detector(cfg, detector_cfg)
+    cfg, detector_cfg = join_detector(cfg, detector)
     if cfg.model.get('proposer') is None:  # it has no weights: every captioner can have it
         cfg.model.proposer = dict(_PROPOSER)
     cfg.model.score_thr = score_thr
@@ -71,6 +59,33 @@ def read_config(
         cfg.model.max_per_img = max_regions
         cfg.model.proposer.max_per_img = max_regions
     return cfg, detector_cfg
+
+
+def join_detector(
+    cfg: Config, detector: str | Path | Config | None = None
+) -> tuple[Config, Config]:
+    """Attach to a captioner the detector that is named, or else the one that its config names.
+
+    Args:
+        cfg: Config of a captioner, perhaps with an entry ``detector``; left as it is.
+        detector: Name, path or config of a detector.
+
+    Returns:
+        The config of the captioner, and that which names the classes of its detector.
+
+    Raises:
+        InputError: if a name is unknown or a config unfit.
+    """
+    cfg = Config(cfg.to_dict())
+    if detector is not None:
+        cfg.pop('detector', None)
+    elif 'detector' in cfg:
+        detector = _named_detector(cfg)
+    if detector is None:
+        return cfg, cfg
+    if not isinstance(detector, Config):
+        detector = _parse(find_detector_config(detector), 'detector')
+    return attach_detector(cfg, detector), detector
 
 
 def build_captioner(

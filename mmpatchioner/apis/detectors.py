@@ -46,8 +46,10 @@ def attach_detector(cfg: Config, detector_cfg: Config) -> Config:
     """Make a detector part of a captioner.
 
     The detector's model becomes ``model.detector``. Its test transforms go between the captioner's patch view, which
-    is made from the image as loaded, and the packing. Names of pretrained backbones are taken out, so that building
-    the model downloads nothing: weights come from a checkpoint of the whole detector.
+    is made from the image as loaded, and the packing; what stood there is left out, for annotated regions are not
+    asked for where a detector finds them. A test dataset of the captioner's config gets the joint transforms. Names of
+    pretrained backbones are taken out, so that building the model downloads nothing: weights come from a checkpoint of
+    the whole detector.
 
     Args:
         cfg: Config of a captioner; left as it is.
@@ -88,8 +90,11 @@ def attach_detector(cfg: Config, detector_cfg: Config) -> Config:
         if not _class(step).startswith(('Load', 'Pack'))
     ]
     joined.test_pipeline = [*own[: first + 1], *theirs, own[-1]]
-    # The dataset of the captioner's config was made for its own pipeline; a runner must not take that one.
-    joined.pop('test_dataloader', None)
+    dataset = _test_dataset(joined)
+    while 'dataset' in dataset:
+        dataset = dataset['dataset']
+    if dataset:
+        dataset['pipeline'] = joined.test_pipeline
     return joined
 
 

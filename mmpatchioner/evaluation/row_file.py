@@ -82,7 +82,9 @@ class RowFile:
             header, rows = read_rows(self.path)
             self._check(self.path, header)
             self._complete = True
-            return rows[rank :: self.world_size]
+            # As the sampler shares the images out: the first ones again where they do not divide evenly.
+            padded = [*rows, *rows][: -(-len(rows) // self.world_size) * self.world_size]
+            return padded[rank :: self.world_size]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         _write(part, self.header, [])
         return []
@@ -109,8 +111,8 @@ class RowFile:
         if header != self.header:
             different = [name for name in self.header if header.get(name) != self.header[name]]
             raise RowFileError(
-                f'{path} was written by another evaluation (its {" and ".join(different) or "header"} differs): another '
-                'config, other options, data or weights. Name another file with --out, or delete this one.'
+                f'{path} was written by another evaluation (its {" and ".join(different) or "header"} differs): '
+                'another config, other options, data or weights. Name another file with --out, or delete this one.'
             )
 
 

@@ -54,12 +54,6 @@ def check_rows(task: str, rows: Sequence[Row]) -> None:
 
     Raises:
         RowError: if the task is unknown, there is no row, an image comes twice, or a row lacks something.
-
-    Example:
-        >>> check_rows('image', [{'image_id': '7', 'predictions': [], 'ground_truth': [{'captions': ['a dog']}]}])
-        Traceback (most recent call last):
-            ...
-        mmpatchioner.evaluation.functional.rows.RowError: image 7: expected 1 prediction, one for each annotated region, got 0.
     """
     if task not in TASKS:
         raise RowError(f'task: expected one of {", ".join(TASKS)}, got {task!r}.')
@@ -94,7 +88,9 @@ def _check_region(task: str, region: Any, where: str) -> None:
         return
     box = region.get('bbox')
     if box is None or len(box) != 4 or not all(map(math.isfinite, box)):
-        raise RowError(f'{where}: expected bbox as four finite numbers [x1, y1, x2, y2], got {box!r}.')
+        raise RowError(
+            f'{where}: expected bbox as four finite numbers [x1, y1, x2, y2], got {box!r}.'
+        )
     if 'caption' in region and not math.isfinite(region.get('score', math.nan)):
         raise RowError(
             f'{where}: expected a finite score to rank the caption by, got {region.get("score")!r}; regions that were '

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
-
 from mmpatchioner.evaluation.functional.caption_scores import caption_scores
 from mmpatchioner.evaluation.functional.densecap_ap import dense_captioning_map
 from mmpatchioner.evaluation.functional.densecap_matching import MatchedImage, Variant, match_image
+
 from mmpatchioner.evaluation.functional.java import JavaNotFoundError
 from mmpatchioner.evaluation.functional.meteor import MeteorError
 from mmpatchioner.evaluation.functional.rows import Row, check_rows
@@ -86,7 +86,9 @@ class ScoreReport:
         }
 
 
-def score_rows(task: str, rows: Sequence[Row], settings: ScoreSettings | None = None) -> ScoreReport:
+def score_rows(
+    task: str, rows: Sequence[Row], settings: ScoreSettings | None = None
+) -> ScoreReport:
     """Score the captions of a task.
 
     Dense captioning has the mAP; where the annotated boxes themselves were captioned, also the caption metrics, each
@@ -162,9 +164,7 @@ def _score_captions(rows: Sequence[Row], settings: ScoreSettings, report: ScoreR
         for row in rows
         for predicted, region in zip(row['predictions'], row['ground_truth'], strict=True)
     ]
-    wanted = [
-        name for name in settings.metrics if name != 'meteor' or settings.meteor is not None
-    ]
+    wanted = [name for name in settings.metrics if name != 'meteor' or settings.meteor is not None]
     result = caption_scores(
         [candidate for candidate, _ in pairs],
         [references for _, references in pairs],

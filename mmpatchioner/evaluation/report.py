@@ -1,0 +1,48 @@
+"""Scores as people read them, and as a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rich.table import Table
+
+from mmpatchioner.evaluation.functional.scoring import ScoreReport
+from mmpatchioner.files import write_atomic
+
+_TITLES = {
+    'dense': 'Dense captioning',
+    'region_set': 'Region-set captioning',
+    'trace': 'Trace captioning',
+    'image': 'Image captioning',
+}
+_MAP = ('map', 'detmap')
+
+
+def report_table(report: ScoreReport) -> Table:
+    """The scores, times 100, with two decimals for the mAP and one for the others, as papers print them."""
+    counts = report.details
+    table = Table(
+        'metric',
+        'x 100',
+        title=_TITLES[report.task],
+        caption=f'{counts["num_images"]} images, {counts["num_regions"]} annotated regions, '
+        f'{counts["num_predictions"]} captions of {report.protocol} regions',
+    )
+    for name, value in report.scores.items():
+        table.add_row(name, f'{100 * value:.{2 if name in _MAP else 1}f}')
+    for name, reason in report.skipped.items():
+        table.add_row(name, f'[dim]not computed: {reason}[/dim]')
+    return table
+
+
+def write_report(report: ScoreReport, path: str | Path, **context: object) -> None:
+    """Write the scores to a JSON file, in full precision.
+
+    Args:
+        report: The scores.
+        path: The file.
+        **context: What else the file tells, e.g. the config.
+    """
+    content = json.dumps({**context, **report.to_dict()}, indent=1, ensure_ascii=False)
+    write_atomic(path, content.encode() + b'\n')
