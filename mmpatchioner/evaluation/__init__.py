@@ -1,5 +1,1 @@
-"""Evaluation."""
-
-from mmpatchioner.evaluation import metrics
-
-__all__ = ['metrics']
+"""Evaluation: pure functions in ``functional``, metrics of mmengine's loops in ``metrics``."""
