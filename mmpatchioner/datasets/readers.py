@@ -56,7 +56,7 @@ def read_texts(
             f'{name}: expected file_format in {sorted(_SUFFIXES.values())}, got {kind!r}.'
         )
     wanted = set(splits) if splits is not None else None
-    with _open(path, member) as stream:
+    with open_text(path, member) as stream:
         if kind == 'json':
             entries = _from_json(_parse(stream.read(), name), wanted, name)
         elif kind == 'jsonl':
@@ -92,7 +92,20 @@ def resolve_path(path: str) -> Path:
 
 
 @contextmanager
-def _open(path: str, member: str | None) -> Iterator[IO[str]]:
+def open_text(path: str, member: str | None = None) -> Iterator[IO[str]]:
+    """Open a text file, which may lie in an installed package, or a member of such an archive.
+
+    Args:
+        path: The file, as :func:`resolve_path` takes it.
+        member: File to read inside of ``path``, which then is a zip or jar archive.
+
+    Yields:
+        The open file, UTF-8.
+
+    Raises:
+        FileNotFoundError: if file, package or member is missing.
+        ValueError: if ``path`` is no archive although a member is asked for.
+    """
     source = resolve_path(path)
     if member is None:
         with source.open(encoding='utf-8') as stream:
