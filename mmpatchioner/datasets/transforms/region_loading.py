@@ -13,6 +13,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
 from mmpatchioner.regions import PatchGrid, Regions
+from mmpatchioner.regions.checks import MAX_COORDINATE
 from mmpatchioner.regions.geometry import Window, boxes_overlap
 from mmpatchioner.registry import TRANSFORMS
 
@@ -26,9 +27,9 @@ class LoadCaptionRegions(BaseTransform):
     An evaluation captions every annotated region, so that none is refused here. What has no part in the image is
     replaced, told in the log once a process, and counted in ``region_notes``, which the data sample keeps:
 
-    * a box that reaches over the image is cut at its border; one that lies outside, or is inverted, becomes the nearest
-      patch;
-    * a set without boxes, and a trace without a point inside of the image, become the whole image.
+    * a box that lies outside, or is inverted, is captioned as the nearest patch; one that reaches over the border stays
+      as it is, for only its part inside is pooled;
+    * a set without boxes, and a trace without a point inside of the image, are captioned as the whole image.
 
     Put it after ``AddPatchView``, which tells what the network sees, and before any transform of a detector.
 
@@ -92,18 +93,20 @@ class _SeenImage:
         self.window: Window = grid.window
         self.notes: Counter[str] = Counter()
 
-    def inside(self, boxes: Coordinates) -> np.ndarray:
-        """Boxes (K, 4), cut at the border of the window; those outside shrink to the nearest place in it."""
-        rows = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
-        left, top, right, bottom = self.window
-        cut = rows.clip((left, top, left, top), (right, bottom, right, bottom))
-        cut[:, 2:] = np.maximum(cut[:, :2], cut[:, 2:])
+    def with_part_inside(self, boxes: Coordinates) -> np.ndarray:
+        """Boxes (K, 4) as they are, but for those without a part in the window: the nearest place in it."""
+        rows = np.array(boxes, dtype=np.float64).reshape(-1, 4)
         overlap = boxes_overlap(torch.from_numpy(rows), self.window).numpy()
-        upright = (rows[:, :2] <= rows[:, 2:]).all(axis=1)
-        bad = int((~(overlap & upright)).sum())
-        if bad:
-            self.notes['boxes outside of the image or inverted, which become the nearest patch'] += bad
-        return cut
+        inverted = (rows[:, :2] > rows[:, 2:]).any(axis=1)
+        bad = ~overlap | inverted | (abs(rows) >= MAX_COORDINATE).any(axis=1)
+        if bad.any():
+            left, top, right, bottom = self.window
+            rows[bad] = rows[bad].clip((left, top, left, top), (right, bottom, right, bottom))
+            rows[bad, 2:] = np.maximum(rows[bad, :2], rows[bad, 2:])
+            self.notes['boxes outside of the image or inverted, captioned as the nearest patch'] += int(
+                bad.sum()
+            )
+        return rows
 
     def every_pixel(self) -> np.ndarray:
         """A trace that visits every pixel of the network's input once, (h * w, 2): the mean of all patches."""
@@ -122,15 +125,15 @@ class _SeenImage:
 
 
 def _boxes(regions: Sequence[dict[str, Any]], image: _SeenImage) -> Regions:
-    return Regions.from_inputs(boxes=image.inside([region['bbox'] for region in regions]))
+    return Regions.from_inputs(boxes=image.with_part_inside([region['bbox'] for region in regions]))
 
 
 def _sets(regions: Sequence[dict[str, Any]], image: _SeenImage) -> Regions:
     sets = []
     for region in regions:
         if not len(region['bboxes']):
-            image.notes['sets without boxes, which become the whole image'] += 1
-        sets.append(image.inside(region['bboxes'] or [image.window]))
+            image.notes['sets without boxes, which are captioned as the whole image'] += 1
+        sets.append(image.with_part_inside(region['bboxes'] or [image.window]))
     return Regions.from_inputs(region_sets=sets)
 
 
@@ -142,7 +145,7 @@ def _traces(regions: Sequence[dict[str, Any]], image: _SeenImage) -> Regions:
         points = np.asarray(region['points'], dtype=np.float64).reshape(-1, 2) * (width, height)
         points = points[((points >= (left, top)) & (points <= (right, bottom))).all(axis=1)]
         if not len(points):
-            image.notes['traces without a point inside, which become the whole image'] += 1
+            image.notes['traces without a point inside, which are captioned as the whole image'] += 1
         traces.append(points if len(points) else image.every_pixel())
     return Regions.from_inputs(traces=traces)
 
