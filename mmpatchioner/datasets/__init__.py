@@ -2,6 +2,7 @@
 
 from mmpatchioner.datasets.caption_embeddings import CaptionEmbeddingDataset
 from mmpatchioner.datasets.corpus import TextCorpus
+from mmpatchioner.datasets.evaluation_sampler import EvaluationSampler
 from mmpatchioner.datasets.patch_text import PatchFeatureTextDataset
 from mmpatchioner.datasets.region_captions import (
     DenseCaptionDataset,
@@ -13,6 +14,7 @@ from mmpatchioner.datasets.samplers import LengthGroupedSampler
 
 __all__ = [
     'CaptionEmbeddingDataset',
+    'EvaluationSampler',
     'DenseCaptionDataset',
     'ImageCaptionDataset',
     'LengthGroupedSampler',
