@@ -4,32 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
-from mmpatchioner.evaluation.functional.caption_scores import caption_scores
 from mmpatchioner.evaluation.functional.densecap_ap import dense_captioning_map
-from mmpatchioner.evaluation.functional.densecap_matching import MatchedImage, Variant, match_image
 
-from mmpatchioner.evaluation.functional.java import JavaNotFoundError
-from mmpatchioner.evaluation.functional.meteor import MeteorError
+from mmpatchioner.evaluation.functional.caption_scores import MeteorLike, caption_scores
+from mmpatchioner.evaluation.functional.densecap_matching import MatchedImage, Variant, match_image
+from mmpatchioner.evaluation.functional.java import ExternalToolError
 from mmpatchioner.evaluation.functional.rows import Row, check_rows
 
-Pair = tuple[str, Sequence[str]]
 CAPTION_METRICS = ('bleu', 'rouge', 'cider', 'meteor')
 _SAME_BOX = 1.0  # pixels
-
-
-class MeteorScorer(Protocol):
-    """What METEOR is asked of: a client of the jar, or recorded scores."""
-
-    def score(self, pairs: Sequence[Pair]) -> Sequence[float]:
-        """METEOR of every pair."""
-        ...
-
-    def corpus_score(self, pairs: Sequence[Pair]) -> float:
-        """METEOR of all pairs as one text."""
-        ...
 
 
 ClipScores = Callable[[str, Sequence[Row]], dict[str, float]]
@@ -52,7 +38,7 @@ class ScoreSettings:
     variant: Variant = 'port'
     strict_npos: bool = True
     metrics: tuple[str, ...] = CAPTION_METRICS
-    meteor: MeteorScorer | None = None
+    meteor: MeteorLike | None = None
     spice: bool = False
     clip: ClipScores | None = None
 
@@ -144,7 +130,7 @@ def _score_boxes(rows: Sequence[Row], settings: ScoreSettings, report: ScoreRepo
             variant=settings.variant,
             strict_npos=settings.strict_npos,
         )
-    except (JavaNotFoundError, MeteorError) as error:
+    except ExternalToolError as error:
         report.skipped['map'] = str(error)
         result = dense_captioning_map(
             matched, None, variant=settings.variant, strict_npos=settings.strict_npos
@@ -164,13 +150,16 @@ def _score_captions(rows: Sequence[Row], settings: ScoreSettings, report: ScoreR
         for row in rows
         for predicted, region in zip(row['predictions'], row['ground_truth'], strict=True)
     ]
-    wanted = [name for name in settings.metrics if name != 'meteor' or settings.meteor is not None]
+    with_meteor = 'meteor' in settings.metrics and settings.meteor is not None
+    wanted = [name for name in settings.metrics if name != 'meteor']
+    if with_meteor and report.task != 'dense':
+        wanted.append('meteor')
     result = caption_scores(
         [candidate for candidate, _ in pairs],
         [references for _, references in pairs],
         metrics=[*wanted, *(['spice'] if settings.spice else [])],
         meteor=settings.meteor,
-        raw_meteor=report.task == 'dense',
+        raw_meteor=with_meteor and report.task == 'dense',
     )
     report.scores.update(result.scores)
     report.skipped.update(result.skipped)

@@ -10,13 +10,13 @@ from mmengine.dist import get_rank, get_world_size, is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from mmpatchioner.evaluation.functional.java import JavaNotFoundError
-from mmpatchioner.evaluation.functional.meteor import Meteor, MeteorError
+from mmpatchioner.evaluation.functional.caption_scores import MeteorLike
+from mmpatchioner.evaluation.functional.java import ExternalToolError
+from mmpatchioner.evaluation.functional.meteor import Meteor
 from mmpatchioner.evaluation.functional.rows import GEOMETRY, PredictedRegion, Row, RowError
 from mmpatchioner.evaluation.functional.scoring import (
     CAPTION_METRICS,
     ClipScores,
-    MeteorScorer,
     ScoreReport,
     ScoreSettings,
     match_row,
@@ -51,7 +51,7 @@ class CaptionMetric(BaseMetric):
     def __init__(
         self,
         metrics: Sequence[str] = CAPTION_METRICS,
-        meteor: bool | dict[str, Any] | MeteorScorer = True,
+        meteor: bool | dict[str, Any] | MeteorLike = True,
         spice: bool = False,
         clip: dict[str, Any] | ClipScores | None = None,
         out_file: str | None = None,
@@ -205,7 +205,7 @@ class DenseCaptionMetric(CaptionMetric):
         pairs = [pair for row in rows for pair in match_row(row, self.variant).meteor_pairs()]
         try:
             self.meteor.submit(pairs)
-        except (JavaNotFoundError, MeteorError):
+        except ExternalToolError:
             # Said once, in the end, beside the scores that could be computed.
             return
 
@@ -234,7 +234,7 @@ class ImageCaptionMetric(CaptionMetric):
     default_prefix = 'image'
 
 
-def _meteor(meteor: bool | dict[str, Any] | MeteorScorer) -> MeteorScorer | None:
+def _meteor(meteor: bool | dict[str, Any] | MeteorLike) -> MeteorLike | None:
     if isinstance(meteor, bool):
         return Meteor() if meteor else None
     return Meteor(**meteor) if isinstance(meteor, dict) else meteor
