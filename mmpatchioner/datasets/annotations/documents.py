@@ -38,29 +38,22 @@ class Document:
         Raises:
             AnnotationError: if the text is not JSON.
         """
-        if self.is_list:
-            return next((item for _, item in self.items()), None)
-        return self._decode(0)[0] if self.text else None
+        if not self.is_list and self._is_one_value:
+            return self.value
+        return next((item for _, item in self.items()), None)
 
     @property
     def is_list(self) -> bool:
         """Whether the file holds one list."""
         return self.text.startswith('[')
 
-    @property
-    def is_object(self) -> bool:
-        """Whether the file holds one object, or one on each line."""
-        return self.text.startswith('{')
-
-    @property
+    @cached_property
     def value(self) -> Any:
         """The value of the file.
 
         Raises:
             AnnotationError: if the text is not one JSON value.
         """
-        if self.is_object:
-            return self.first  # parsed already, to find the format
         try:
             return json.loads(self.text)
         except json.JSONDecodeError as error:
@@ -76,6 +69,18 @@ class Document:
             AnnotationError: if the text is not JSON.
         """
         return self._list_items() if self.is_list else self._line_items()
+
+    @cached_property
+    def _is_one_value(self) -> bool:
+        """Whether JSON that opens on the first line goes on over the lines, or there is only one."""
+        end = self.text.find('\n')
+        if end < 0 or self._skip(end) == len(self.text):
+            return True
+        try:
+            json.loads(self.text[:end])
+        except json.JSONDecodeError:
+            return True
+        return False
 
     def _list_items(self) -> Iterator[tuple[str, Any]]:
         position, index = self._skip(1), 0

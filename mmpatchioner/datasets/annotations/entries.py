@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmpatchioner.datasets.annotations.base import AnnotationError, CaptionedRegion, Task
-from mmpatchioner.datasets.annotations.fields import as_box, as_point, as_texts, checked
+from mmpatchioner.datasets.annotations.fields import (
+    as_box,
+    as_list,
+    as_object,
+    as_point,
+    as_texts,
+    names,
+    take,
+)
 
 _CAPTION_KEYS = ('captions', 'caption', 'phrases')
 GEOMETRY: dict[Task, str | None] = {
@@ -33,19 +41,17 @@ def read_region(entry: Any, task: Task, where: str) -> CaptionedRegion:
         >>> read_region({'bbox': [0, 0, 9, 9], 'caption': 'a cat'}, 'dense', 'my.json')
         CaptionedRegion(captions=('a cat',), bbox=(0.0, 0.0, 9.0, 9.0), bboxes=None, points=None)
     """
-    if not isinstance(entry, Mapping):
-        raise AnnotationError(f'{where}: expected an object with a caption, got {entry!r:.80}.')
-    captions = read_captions(entry, where)
+    captions = read_captions(as_object(entry, where), where)
     key = GEOMETRY[task]
     if key is None:
         return CaptionedRegion(captions)
     if key not in entry:
         raise AnnotationError(
-            f'{where}: expected the key {key!r} for the task {task!r}, got {sorted(entry)}.'
+            f'{where}: expected the key {key!r} for the task {task!r}, got {names(entry)}.'
         )
     if task == 'dense':
-        return CaptionedRegion(captions, bbox=as_box(entry[key], where))
-    values = checked(entry[key], list, f'{where}, {key!r}')
+        return CaptionedRegion(captions, bbox=take(entry, key, as_box, where))
+    values = take(entry, key, as_list, where)
     if task == 'region_set':
         return CaptionedRegion(captions, bboxes=tuple(as_box(box, where) for box in values))
     return CaptionedRegion(captions, points=tuple(as_point(point, where) for point in values))
@@ -61,6 +67,6 @@ def read_captions(entry: Mapping[str, Any], where: str) -> tuple[str, ...]:
     captions = () if key is None else as_texts(entry[key], f'{where}, {key!r}')
     if not captions:
         raise AnnotationError(
-            f"{where}: expected captions under 'captions', 'caption' or 'phrases', got {sorted(entry)}."
+            f"{where}: expected captions under 'captions', 'caption' or 'phrases', got {names(entry)}."
         )
     return captions

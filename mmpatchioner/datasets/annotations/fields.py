@@ -3,47 +3,83 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from mmpatchioner.datasets.annotations.base import AnnotationError
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
 
-_JSON_NAMES = {dict: 'an object', list: 'a list', str: 'a text', int: 'a whole number'}
+Value = TypeVar('Value')
 
 
-def get(entry: Any, key: str, kind: type, where: str) -> Any:
+def take(entry: Any, key: str, read: Callable[[Any, str], Value], where: str) -> Value:
     """A value of an object.
 
     Args:
         entry: The object.
         key: Name of the value.
-        kind: Expected type: ``dict``, ``list``, ``str`` or ``int``.
+        read: One of the functions below, which checks it.
         where: File and place, for the message.
 
     Raises:
-        AnnotationError: if ``entry`` is no object, lacks the key, or has a value of another type there.
+        AnnotationError: if ``entry`` is no object, lacks the key, or has something else there.
+
+    Example:
+        >>> take({'bbox': [0, 0, 9]}, 'bbox', as_box, 'test.json, item 3')
+        Traceback (most recent call last):
+            ...
+        mmpatchioner.datasets.annotations.base.AnnotationError: test.json, item 3, 'bbox': expected a box of four
+        numbers, got [0, 0, 9].
     """
-    if not isinstance(entry, Mapping):
-        raise AnnotationError(
-            f'{where}: expected an object with the key {key!r}, got {shorten(entry)}.'
-        )
-    if key not in entry:
-        raise AnnotationError(f'{where}: expected the key {key!r}, got {sorted(entry)[:8]}.')
-    return checked(entry[key], kind, f'{where}, {key!r}')
+    content = as_object(entry, where)
+    if key not in content:
+        raise AnnotationError(f'{where}: expected the key {key!r}, got {names(content)}.')
+    return read(content[key], f'{where}, {key!r}')
 
 
-def checked(value: Any, kind: type, where: str) -> Any:
-    """The value itself, if it is of the type.
+def as_object(value: Any, where: str) -> dict[str, Any]:
+    """An object of JSON.
 
     Raises:
-        AnnotationError: if it is not.
+        AnnotationError: if it is something else.
     """
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise AnnotationError(f'{where}: expected {_JSON_NAMES[kind]}, got {shorten(value)}.')
+    if not isinstance(value, dict):
+        raise AnnotationError(f'{where}: expected an object, got {shorten(value)}.')
     return value
+
+
+def as_list(value: Any, where: str) -> list[Any]:
+    """A list.
+
+    Raises:
+        AnnotationError: if it is something else.
+    """
+    if not isinstance(value, list):
+        raise AnnotationError(f'{where}: expected a list, got {shorten(value)}.')
+    return value
+
+
+def as_text(value: Any, where: str) -> str:
+    """A text, stripped.
+
+    Raises:
+        AnnotationError: if it is something else.
+    """
+    if not isinstance(value, str):
+        raise AnnotationError(f'{where}: expected a text, got {shorten(value)}.')
+    return value.strip()
+
+
+def as_texts(value: Any, where: str) -> tuple[str, ...]:
+    """A text or a list of texts, stripped.
+
+    Raises:
+        AnnotationError: if it is neither.
+    """
+    texts = value if isinstance(value, list) else [value]
+    return tuple(as_text(text, where) for text in texts)
 
 
 def as_id(value: Any, where: str) -> str:
@@ -85,18 +121,6 @@ def as_point(value: Any, where: str) -> Point:
     return x, y
 
 
-def as_texts(value: Any, where: str) -> tuple[str, ...]:
-    """A text or a list of texts, stripped.
-
-    Raises:
-        AnnotationError: if it is neither.
-    """
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise AnnotationError(f'{where}: expected a text or a list of texts, got {shorten(value)}.')
-    return tuple(text.strip() for text in texts)
-
-
 def as_size(entry: Mapping[str, Any], where: str) -> tuple[int | None, int | None]:
     """``width`` and ``height`` of an image, None for both if the file does not tell.
 
@@ -105,18 +129,27 @@ def as_size(entry: Mapping[str, Any], where: str) -> tuple[int | None, int | Non
     """
     if entry.get('width') is None and entry.get('height') is None:
         return None, None
-    width, height = get(entry, 'width', int, where), get(entry, 'height', int, where)
-    if width < 1 or height < 1:
-        raise AnnotationError(
-            f'{where}: expected width and height above 0, got {width} x {height}.'
-        )
-    return width, height
+    return take(entry, 'width', _as_pixels, where), take(entry, 'height', _as_pixels, where)
 
 
 def shorten(value: Any) -> str:
     """A value for a message, cut to a readable length."""
     text = repr(value)
     return text if len(text) <= 80 else f'{text[:77]}...'
+
+
+def names(entry: Mapping[str, Any]) -> str:
+    """Keys of an object for a message, at most eight."""
+    keys = ', '.join(map(repr, list(entry)[:8]))
+    return f'{keys}, ...' if len(entry) > 8 else keys or 'none'
+
+
+def _as_pixels(value: Any, where: str) -> int:
+    if not _is_finite(value) or value != int(value) or value < 1:
+        raise AnnotationError(
+            f'{where}: expected a whole number of pixels above 0, got {shorten(value)}.'
+        )
+    return int(value)
 
 
 def _numbers(value: Any, count: int, what: str, where: str) -> Sequence[float]:

@@ -14,7 +14,7 @@ from mmpatchioner.datasets.annotations.base import (
 )
 from mmpatchioner.datasets.annotations.documents import Document
 from mmpatchioner.datasets.annotations.entries import GEOMETRY, read_captions, read_region
-from mmpatchioner.datasets.annotations.fields import as_id, as_size, checked, get
+from mmpatchioner.datasets.annotations.fields import as_id, as_list, as_size, as_text, names, take
 
 
 def is_jsonl(document: Document) -> bool:
@@ -52,13 +52,13 @@ def read_jsonl(
     counts: Counter[str] = Counter()
     seen: set[str] = set()
     for where, entry in document.items():
-        file_name = get(entry, 'image', str, where)
+        file_name = take(entry, 'image', as_text, where)
         split = entry.get('split')
         seen.add(str(split))
         if wanted is not None and split not in wanted:
             counts['images of other splits'] += 1
             continue
-        image_id = as_id(entry['image_id'], where) if 'image_id' in entry else file_name
+        image_id = take(entry, 'image_id', as_id, where) if 'image_id' in entry else file_name
         width, height = as_size(entry, where)
         regions = _read_regions(entry, task, where)
         images.append(AnnotatedImage(image_id, file_name, regions, width, height))
@@ -73,14 +73,14 @@ def _read_regions(entry: dict[str, Any], task: Task, where: str) -> tuple[Captio
     if task == 'image':
         if 'captions' not in entry and 'caption' not in entry:
             raise AnnotationError(
-                f"{where}: expected 'captions' for the task 'image', got {sorted(entry)}."
+                f"{where}: expected 'captions' for the task 'image', got {names(entry)}."
             )
         return (CaptionedRegion(read_captions(entry, where)),)
     if 'regions' not in entry:
         raise AnnotationError(
-            f"{where}: expected 'regions', each with {GEOMETRY[task]!r}, for the task {task!r}, got {sorted(entry)}."
+            f"{where}: expected 'regions', each with {GEOMETRY[task]!r}, for the task {task!r}, got {names(entry)}."
         )
-    regions = checked(entry['regions'], list, f"{where}, 'regions'")
+    regions = take(entry, 'regions', as_list, where)
     return tuple(
         read_region(region, task, f'{where}, region {index}')
         for index, region in enumerate(regions)

@@ -13,14 +13,14 @@ from mmpatchioner.datasets.annotations.base import (
 )
 from mmpatchioner.datasets.annotations.documents import Document
 from mmpatchioner.datasets.annotations.entries import read_region
-from mmpatchioner.datasets.annotations.fields import as_texts, checked
+from mmpatchioner.datasets.annotations.fields import as_list, as_object, as_text
 from mmpatchioner.datasets.annotations.image_names import image_name
 
 
 def is_simple(document: Document) -> bool:
     """Whether the file is an object of lists of objects (or of texts) by image id."""
     first = document.first
-    if document.is_list or not isinstance(first, dict) or not first:
+    if document.is_list or not isinstance(first, dict) or not first or 'images' in first:
         return False
     return all(
         isinstance(value, list) and all(isinstance(item, (dict, str)) for item in value[:1])
@@ -47,11 +47,11 @@ def read_simple(
     Raises:
         AnnotationError: if a value is of another form.
     """
-    content = checked(document.value, dict, document.name)
+    content = as_object(document.value, document.name)
     images = []
     for image_id, entries in content.items():
         where = f'{document.name}, image {image_id}'
-        checked(entries, list, where)
+        as_list(entries, where)
         regions = (
             _image_captions(entries, where) if task == 'image' else _regions(entries, task, where)
         )
@@ -69,7 +69,7 @@ def _image_captions(entries: list[Any], where: str) -> tuple[CaptionedRegion, ..
     captions: list[str] = []
     for entry in entries:
         if isinstance(entry, str):
-            captions.extend(as_texts(entry, where))
+            captions.append(as_text(entry, where))
         else:
             captions.extend(read_region(entry, 'image', where).captions)
     if not captions:
