@@ -118,7 +118,12 @@ def build_metric(cfg: Config, args: argparse.Namespace, fingerprint: str) -> Cap
         entry = entry[0]
     if not isinstance(entry, dict):
         raise ConfigError(f'test_evaluator: expected one caption metric, got {entry!r}')
-    metric = METRICS.build(
+    kind = METRICS.get(entry['type']) if isinstance(entry['type'], str) else entry['type']
+    if kind is None or not issubclass(kind, CaptionMetric):
+        raise ConfigError(
+            f"test_evaluator: expected one of mmpatchioner's caption metrics, got {entry['type']}"
+        )
+    return METRICS.build(
         dict(
             entry,
             out_file=args.out,
@@ -127,11 +132,6 @@ def build_metric(cfg: Config, args: argparse.Namespace, fingerprint: str) -> Cap
             batch_size=cfg.test_dataloader.batch_size,
         )
     )
-    if not isinstance(metric, CaptionMetric):
-        raise ConfigError(
-            f"test_evaluator: expected one of mmpatchioner's caption metrics, got {entry['type']}"
-        )
-    return metric
 
 
 def evaluate(cfg: Config, args: argparse.Namespace) -> tuple[CaptionMetric, float]:

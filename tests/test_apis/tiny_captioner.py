@@ -22,7 +22,7 @@ WORDS = ('cat', 'dog', 'house', 'tree', 'sky', 'road', 'boat', 'bird')
 class FewWordsDecoder(BaseModule):
     """Names the largest of the first dimensions of an embedding: captions that tell regions apart."""
 
-    def generate(self, embeddings: Tensor) -> SimpleNamespace:
+    def generate(self, embeddings: Tensor, **options: bool) -> SimpleNamespace:
         best = embeddings[:, : len(WORDS)].max(dim=1)
         return SimpleNamespace(
             texts=[f'a {WORDS[i]}' for i in best.indices.tolist()], scores=best.values - 2.0

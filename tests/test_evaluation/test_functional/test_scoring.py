@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmpatchioner.evaluation.functional.java import JavaNotFoundError
+from mmpatchioner.evaluation.functional.java import ExternalToolError
 from mmpatchioner.evaluation.functional.rows import RowError
 from mmpatchioner.evaluation.functional.scoring import ScoreSettings, match_row, score_rows
 from tests.test_evaluation.scorers import SharedWords
@@ -114,7 +114,7 @@ def test_without_meteor_the_boxes_are_scored(no_java):
 def test_a_meteor_that_fails_costs_its_scores_only(no_java):
     class Broken(SharedWords):
         def score(self, pairs):
-            raise JavaNotFoundError('Java is missing; install it')
+            raise ExternalToolError('Java is missing; install it')
 
         corpus_score = score
 
