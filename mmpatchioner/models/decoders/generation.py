@@ -19,11 +19,14 @@ class TokenSequences:
         ids: (R, T) int64, filled up with the end-of-text token.
         log_probs: (R, T) fp32 natural-log probability of every token, 0 where filled up.
         lengths: (R,) int64, tokens up to and including end-of-text.
+        full_log_probs: (R,) natural-log probability of all ``max_length`` tokens, those after end-of-text
+            included; only if asked for.
     """
 
     ids: Tensor
     log_probs: Tensor
     lengths: Tensor
+    full_log_probs: Tensor | None = None
 
     @property
     def scores(self) -> Tensor:
@@ -40,6 +43,7 @@ def decode(
     max_length: int,
     vocab_size: int | None = None,
     num_beams: int = 1,
+    full_length: bool = False,
 ) -> TokenSequences:
     """Decode one sequence for every prompt.
 
@@ -53,14 +57,20 @@ def decode(
         max_length: Most tokens of a sequence, end-of-text included.
         vocab_size: Only tokens below it are produced; None allows all.
         num_beams: Hypotheses kept for every sequence; 1 is greedy search.
+        full_length: Greedy search goes on after end-of-text, for ``full_log_probs``; the sequences stay the same.
 
     Returns:
         The R sequences, in order.
+
+    Raises:
+        ValueError: if the full length is asked of beam search.
     """
     rows, positions = prompts.shape[:2]
     search: GreedySearch | BeamSearch
     if num_beams == 1:
-        search = GreedySearch(rows, max_length, stop_id, prompts.device)
+        search = GreedySearch(rows, max_length, stop_id, prompts.device, full_length)
+    elif full_length:
+        raise ValueError(f'full_length: expected greedy search, got num_beams={num_beams}.')
     else:
         search = BeamSearch(rows, max_length, stop_id, prompts.device, num_beams)
     cache = transformer.new_cache(rows, positions + max_length)
@@ -71,4 +81,5 @@ def decode(
         if step.rows is not None:
             cache.select(step.rows)
         inputs = transformer.token_embedding(step.tokens)[:, None]
-    return TokenSequences(*search.result())
+    full_log_probs = search.log_probs.sum(dim=1) if full_length else None
+    return TokenSequences(*search.result(), full_log_probs)

@@ -25,12 +25,14 @@ class Captions:
         scores: (R,) mean natural-log probability per token, end-of-text included; higher is better.
         token_ids: (R, T) int64, filled up with the end-of-text token.
         token_log_probs: (R, T) natural-log probability of every token, 0 where filled up.
+        official_scores: (R,) what the released code ranks captions of this decoder by; only if asked for.
     """
 
     texts: list[str]
     scores: Tensor
     token_ids: Tensor
     token_log_probs: Tensor
+    official_scores: Tensor | None = None
 
 
 @MODELS.register_module()
@@ -125,7 +127,11 @@ class PrefixDecoder(PretrainedModule):
         }
 
     def generate(
-        self, embeddings: Tensor, num_beams: int | None = None, max_length: int | None = None
+        self,
+        embeddings: Tensor,
+        num_beams: int | None = None,
+        max_length: int | None = None,
+        official_scores: bool = False,
     ) -> Captions:
         """Caption R vectors in one batch.
 
@@ -133,6 +139,9 @@ class PrefixDecoder(PretrainedModule):
             embeddings: (R, D); none is legal.
             num_beams: Other than the decoder's.
             max_length: Other than the decoder's.
+            official_scores: Also give the released code's score, the probability of ``max_length`` tokens: its decoding
+                never stops, so that the tokens after the end of the caption count. It is greedy, and so are the
+                captions then.
 
         Raises:
             ValueError: if the embeddings are of another width or not finite, or an argument is out of range.
@@ -140,7 +149,8 @@ class PrefixDecoder(PretrainedModule):
         self._check_width(embeddings)
         if not embeddings.isfinite().all():
             raise ValueError('embeddings: expected finite vectors, got NaN or infinity.')
-        beams = self.num_beams if num_beams is None else num_beams
+        own_beams = 1 if official_scores else self.num_beams
+        beams = own_beams if num_beams is None else num_beams
         if beams < 1:
             raise ValueError(f'num_beams: expected at least 1, got {beams}.')
         length = self.max_length if max_length is None else max_length
@@ -155,15 +165,18 @@ class PrefixDecoder(PretrainedModule):
                     max_length=self._check_length('max_length', length),
                     vocab_size=self.tokenizer.vocab_size,
                     num_beams=beams,
+                    full_length=official_scores,
                 )
         finally:
             self.train(training)
+        full = sequences.full_log_probs
         # Clones made out here are ordinary tensors, which a caller may change and differentiate.
         return Captions(
             texts=[self.tokenizer.decode(ids) for ids in sequences.ids.tolist()],
             scores=sequences.scores.clone(),
             token_ids=sequences.ids.clone(),
             token_log_probs=sequences.log_probs.clone(),
+            official_scores=None if full is None else full.exp(),
         )
 
     def _check_width(self, embeddings: Tensor) -> None:

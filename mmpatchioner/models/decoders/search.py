@@ -31,11 +31,20 @@ class GreedySearch:
         max_length: Most tokens of each.
         stop_id: Token that ends a sequence.
         device: Of the logits.
+        full_length: Whether sequences go on after their end, up to ``max_length``.
     """
 
-    def __init__(self, rows: int, max_length: int, stop_id: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        rows: int,
+        max_length: int,
+        stop_id: int,
+        device: torch.device,
+        full_length: bool = False,
+    ) -> None:
         self.stop_id = stop_id
         self.max_length = max_length
+        self.full_length = full_length
         self.ids = torch.full((rows, max_length), stop_id, device=device)
         self.log_probs = torch.zeros(rows, max_length, device=device)
         self.active = torch.arange(rows, device=device)  # rows of the batch -> sequences
@@ -51,7 +60,8 @@ class GreedySearch:
         normaliser = logits.sub_(best).exp_().sum(dim=-1).log_()
         self.log_probs[self.active, self.length] = -normaliser
         self.length += 1
-        self.alive &= tokens != self.stop_id
+        if not self.full_length:
+            self.alive &= tokens != self.stop_id
         remaining = int(self.alive.sum())
         if not remaining or self.length == self.max_length:
             return Step(tokens[:0], None)

@@ -11,12 +11,15 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from mmpatchioner.models.heads.decoding import Decoded, decode_in_chunks
+from mmpatchioner.models.heads.ranking import Ranking
 from mmpatchioner.models.heads.region_rows import RegionRows
 from mmpatchioner.models.necks import PatchFeatures
 from mmpatchioner.regions import COMPAT, PatchGrid, Regions, region_weights
 from mmpatchioner.registry import MODELS
 
-_SCORE_MODES = ('caption', 'detection', 'product')
+_REGION_FEATURES = ('patches', 'image', 'cls')
+_WHOLE_IMAGE = RegionRows.from_entries(Regions(whole_image=True))
 
 
 @MODELS.register_module()
@@ -33,15 +36,19 @@ class PatchionerHead(BaseModule):
             images beside one of phrases for their regions. None uses ``bridge`` for both, as the paper does.
         pooling: Keyword arguments of :func:`mmpatchioner.regions.region_weights` that differ from the paper's.
         context: Share of the image's mean patch that is subtracted from a region before the bridge; 0 is the paper.
-        score_mode: What ``ranking_scores`` holds: ``'caption'`` (mean log-probability), ``'detection'`` (the
-            detector's score) or ``'product'`` (detection score times the caption's mean probability per token).
+        region_feature: What stands for a region: ``'patches'``, its own; or, for baselines that only caption whole
+            images, what stands for its image, ``'image'`` (the patches of all of it) or ``'cls'`` (the class token).
+            All regions of an image then share one caption, which is decoded once.
+        score_mode: What ``ranking_scores`` holds, see :class:`Ranking`; None is ``'caption'``, or ``'official'`` with
+            ``compat='official'``.
         compat: ``'official'`` follows the released code wherever it differs from the paper (pooling, attention
-            heads, features not normalised without a memory); None or ``'paper'`` follows the paper.
+            heads, features not normalised without a memory, scores for ranking); None or ``'paper'`` follows the
+            paper.
         decode_batch: Regions that are decoded at once; bounds memory, changes no result.
         init_cfg: mmengine's initialisation config.
 
     Raises:
-        ValueError: if ``score_mode`` or ``compat`` is unknown.
+        ValueError: if an option is unknown or out of range.
     """
 
     def __init__(
@@ -51,15 +58,16 @@ class PatchionerHead(BaseModule):
         image_bridge: dict[str, Any] | None = None,
         pooling: dict[str, Any] | None = None,
         context: float = 0.0,
-        score_mode: str = 'caption',
+        region_feature: str = 'patches',
+        score_mode: str | None = None,
         compat: str | None = None,
         decode_batch: int = 512,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if score_mode not in _SCORE_MODES:
+        if region_feature not in _REGION_FEATURES:
             raise ValueError(
-                f'caption_head.score_mode: expected one of {_SCORE_MODES}, got {score_mode!r}.'
+                f'caption_head.region_feature: expected one of {_REGION_FEATURES}, got {region_feature!r}.'
             )
         if compat not in (None, *COMPAT):
             raise ValueError(
@@ -73,7 +81,8 @@ class PatchionerHead(BaseModule):
         self.decoder = MODELS.build(decoder)
         self.pooling = {**COMPAT[compat or 'paper'], **(pooling or {})}
         self.context = context
-        self.score_mode = score_mode
+        self.region_feature = region_feature
+        self.ranking = Ranking(score_mode or ('official' if official else 'caption'))
         self.official = official
         self.decode_batch = decode_batch
 
@@ -102,27 +111,36 @@ class PatchionerHead(BaseModule):
 
         Raises:
             RegionError: if a region selects nothing of its image.
+            ValueError: if ``region_feature='cls'`` and the backbone has no class token.
         """
         rows = [RegionRows.from_entries(entry) for entry in regions_list]
+        if self.region_feature == 'patches':
+            vectors = self.pool(feats, rows, batch_data_samples)
+            return self.caption(vectors, rows, batch_data_samples, rescale)
+        whole = self.image_vectors(feats, batch_data_samples)
+        decoded = self._decode(whole, ['image'] * len(whole))
+        images = [index for index, image_rows in enumerate(rows) for _ in range(len(image_rows))]
+        return self._results(decoded.take(images), rows, batch_data_samples, rescale)
+
+    @torch.no_grad()
+    def caption(
+        self,
+        vectors: Sequence[Tensor],
+        rows: Sequence[RegionRows],
+        batch_data_samples: Sequence[DetDataSample],
+        rescale: bool = True,
+    ) -> list[InstanceData]:
+        """Caption what stands for regions.
+
+        Args:
+            vectors: For each image (R, D), before the bridge.
+            rows: Its R regions.
+            batch_data_samples: See :meth:`predict`, as for ``rescale`` and what is returned.
+            rescale: Whether boxes are in original pixels.
+        """
         kinds = [kind for image_rows in rows for kind in image_rows.kinds]
-        # Pooling, bridge and decoder are fp32 whatever the backbone and the detector run in.
-        with torch.autocast(feats.patches.device.type, enabled=False):
-            pooled = self.pool(feats, rows, batch_data_samples)
-            captions, scores = self._caption(torch.cat(pooled), kinds)
-        results, start = [], 0
-        for image_rows, sample in zip(rows, batch_data_samples, strict=True):
-            stop = start + len(image_rows)
-            instances = image_rows.instances(sample.ori_shape[:2], scores.device)
-            instances.captions = captions[start:stop]
-            instances.caption_scores = scores[start:stop]
-            instances.ranking_scores = self._rank(instances)
-            if not rescale:
-                instances.bboxes = instances.bboxes * instances.bboxes.new_tensor(
-                    sample.scale_factor
-                ).repeat(2)
-            results.append(instances)
-            start = stop
-        return results
+        decoded = self._decode(torch.cat(list(vectors)), kinds)
+        return self._results(decoded, rows, batch_data_samples, rescale)
 
     def loss(self, embeddings: Tensor, captions: list[str]) -> dict[str, Tensor]:
         """Loss of the decoder on text alone: reconstruct captions from their embeddings (section 3.1).
@@ -143,7 +161,42 @@ class PatchionerHead(BaseModule):
 
         Returns:
             For each image (R, D) fp32.
+
+        Raises:
+            RegionError: if a region selects nothing of its image.
         """
+        # Pooling, bridge and decoder are fp32 whatever the backbone and the detector run in.
+        with torch.autocast(feats.patches.device.type, enabled=False):
+            return self._pool(feats, rows, batch_data_samples)
+
+    def image_vectors(
+        self, feats: PatchFeatures, batch_data_samples: Sequence[DetDataSample]
+    ) -> Tensor:
+        """What stands for whole images: the class token, or else the patches as pooled for a whole image.
+
+        Returns:
+            (B, D) fp32.
+
+        Raises:
+            ValueError: if ``region_feature='cls'`` and the backbone has no class token.
+        """
+        if self.region_feature != 'cls':
+            return torch.cat(
+                self.pool(feats, [_WHOLE_IMAGE] * len(batch_data_samples), batch_data_samples)
+            )
+        if feats.cls is None:
+            raise ValueError(
+                "caption_head.region_feature: 'cls' needs a backbone with a class token; this neck gives none. "
+                "Take 'image'."
+            )
+        return feats.cls.float()
+
+    def _pool(
+        self,
+        feats: PatchFeatures,
+        rows: Sequence[RegionRows],
+        batch_data_samples: Sequence[DetDataSample],
+    ) -> list[Tensor]:
         attention: Tensor | None = None
         if 'attention' in (self.pooling.get('weighting'), self.pooling.get('image_weighting')):
             attention = feats.attention(self.official)
@@ -165,25 +218,36 @@ class PatchionerHead(BaseModule):
             pooled.append(vectors)
         return pooled
 
-    def _caption(self, vectors: Tensor, kinds: list[str]) -> tuple[list[str], Tensor]:
-        captions: list[str] = []
-        scores = [vectors.new_zeros(0)]
-        bridged = self.bridge(vectors)
-        if self.image_bridge is not None and 'image' in kinds:
-            whole = torch.tensor([kind == 'image' for kind in kinds], device=vectors.device)
-            bridged[whole] = self.image_bridge(vectors[whole])
-        for chunk in bridged.split(self.decode_batch) if len(bridged) else ():
-            decoded = self.decoder.generate(chunk)
-            captions.extend(decoded.texts)
-            scores.append(decoded.scores)
-        return captions, torch.cat(scores)
+    def _decode(self, vectors: Tensor, kinds: list[str]) -> Decoded:
+        with torch.autocast(vectors.device.type, enabled=False):
+            bridged = self.bridge(vectors)
+            if self.image_bridge is not None and 'image' in kinds:
+                whole = torch.tensor([kind == 'image' for kind in kinds], device=vectors.device)
+                bridged[whole] = self.image_bridge(vectors[whole])
+            return decode_in_chunks(self.decoder, self.ranking, bridged, self.decode_batch)
 
-    def _rank(self, instances: InstanceData) -> Tensor:
-        if self.score_mode == 'caption':
-            return instances.caption_scores
-        if self.score_mode == 'detection':
-            return instances.scores
-        return instances.scores * instances.caption_scores.exp()
+    def _results(
+        self,
+        decoded: Decoded,
+        rows: Sequence[RegionRows],
+        batch_data_samples: Sequence[DetDataSample],
+        rescale: bool,
+    ) -> list[InstanceData]:
+        results, start = [], 0
+        for image_rows, sample in zip(rows, batch_data_samples, strict=True):
+            part = slice(start, start + len(image_rows))
+            instances = image_rows.instances(sample.ori_shape[:2], decoded.scores.device)
+            instances.captions = decoded.texts[part]
+            instances.caption_scores = decoded.scores[part]
+            shares = decoded.ranking_shares[part]
+            instances.ranking_scores = self.ranking.of_regions(shares, instances.scores)
+            if not rescale:
+                instances.bboxes = instances.bboxes * instances.bboxes.new_tensor(
+                    sample.scale_factor
+                ).repeat(2)
+            results.append(instances)
+            start = part.stop
+        return results
 
 
 def _build_bridge(bridge: dict[str, Any], official: bool) -> nn.Module:

@@ -67,6 +67,38 @@ def test_greedy_is_the_plain_loop(seed, positions):
         assert result.scores[row] == pytest.approx(log_probs.mean().item(), abs=1e-5)
 
 
+@torch.no_grad()
+def test_the_full_length_counts_the_tokens_after_the_end():
+    transformer = make(stop_bias=1.5)
+    prompts = 3 * torch.randn(9, 1, DIMS)
+    options = dict(stop_id=STOP, max_length=12, vocab_size=30)
+    result = decode(transformer, prompts, full_length=True, **options)
+    short = decode(transformer, prompts, **options)
+    assert sequences(result) == sequences(short) and short.full_log_probs is None
+    torch.testing.assert_close(result.log_probs, short.log_probs, atol=1e-5, rtol=1e-5)
+    assert (short.lengths < 12).any()
+    for row, prompt in enumerate(prompts):
+        inputs, total = prompt[None], 0.0
+        for _ in range(12):  # never stops
+            logits = transformer.logits(transformer(inputs)[0, -1], 30)
+            token = logits.argmax()
+            total += logits.log_softmax(dim=0)[token].item()
+            inputs = torch.cat([inputs, transformer.token_embedding(token)[None, None]], dim=1)
+        assert result.full_log_probs[row].item() == pytest.approx(total, abs=1e-4)
+
+
+def test_beams_have_no_full_length():
+    with pytest.raises(ValueError, match='expected greedy search'):
+        decode(
+            make(),
+            torch.zeros(1, 1, DIMS),
+            stop_id=STOP,
+            max_length=5,
+            num_beams=2,
+            full_length=True,
+        )
+
+
 def test_the_cases_are_not_vacuous():
     lengths, tokens = set(), set()
     for seed in range(4):

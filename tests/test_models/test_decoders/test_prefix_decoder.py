@@ -75,6 +75,25 @@ def test_scores_are_means_over_the_tokens(trained, embeddings):
     assert (captions.scores < 0).all()
 
 
+def test_the_released_score_is_that_of_all_tokens_decoded_greedily(trained, embeddings):
+    captions = trained.generate(embeddings, official_scores=True)
+    plain = trained.generate(embeddings)
+    assert captions.texts == plain.texts and plain.official_scores is None
+    whole = plain.token_log_probs.sum(dim=1).exp()
+    # Tokens after the end can only make it smaller.
+    assert (captions.official_scores < whole).all() and (captions.official_scores > 0).all()
+    stopped = trained.generate(embeddings, official_scores=True, max_length=3)
+    torch.testing.assert_close(stopped.official_scores, stopped.token_log_probs.sum(dim=1).exp())
+
+
+def test_the_released_score_makes_beam_decoders_greedy(make_decoder, embeddings):
+    beams, greedy = make_decoder(num_beams=3), make_decoder()
+    ids = beams.generate(embeddings, official_scores=True).token_ids
+    assert torch.equal(ids, greedy.generate(embeddings).token_ids)
+    with pytest.raises(ValueError, match='full_length'):
+        greedy.generate(embeddings, num_beams=3, official_scores=True)
+
+
 def test_captions_are_of_the_tokenizers_tokens_only(make_decoder):
     decoder = make_decoder(vocab_size=500)
     captions = decoder.generate(torch.randn(50, 16))

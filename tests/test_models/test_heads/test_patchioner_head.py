@@ -3,6 +3,8 @@ import torch
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 
+from mmpatchioner.models.heads.ranking import Ranking
+from mmpatchioner.models.heads.region_rows import RegionRows
 from mmpatchioner.models.necks import PatchFeatures
 from mmpatchioner.regions import RegionError, Regions, region_weights
 from mmpatchioner.registry import MODELS
@@ -149,25 +151,82 @@ def test_no_region_is_an_empty_result(parts):
     assert nothing.captions == []
 
 
-@pytest.mark.parametrize('mode', ['caption', 'detection', 'product'])
+@pytest.mark.parametrize(
+    'mode', ['caption', 'sequence', 'official', 'constant', 'detection', 'product']
+)
 def test_ranking_scores(parts, mode):
     scores = torch.tensor([0.9, 0.5, 0.1])
     given = InstanceData(bboxes=torch.tensor(BOXES).float(), scores=scores)
-    result = build(parts, score_mode=mode).predict(features(1), [given], samples(1))[0]
+    head, feats = build(parts, score_mode=mode), features(1)
+    result = head.predict(feats, [given], samples(1))[0]
+    vectors = head.pool(feats, [RegionRows.from_entries(given)], samples(1))[0]
+    decoded = head.decoder.generate(head.bridge(vectors), official_scores=True)
     expected = {
-        'caption': result.caption_scores,
+        'caption': decoded.scores,
+        'sequence': decoded.token_log_probs.sum(dim=1).exp(),
+        'official': decoded.official_scores,
+        'constant': torch.ones(3),
         'detection': scores,
-        'product': scores * result.caption_scores.exp(),
+        'product': scores * decoded.scores.exp(),
     }[mode]
-    torch.testing.assert_close(result.ranking_scores, expected)
+    torch.testing.assert_close(result.ranking_scores, expected, atol=0, rtol=1e-4)
+    torch.testing.assert_close(result.caption_scores, decoded.scores)
+
+
+def test_official_ranks_as_the_released_code_unless_told_otherwise(parts):
+    assert build(parts).ranking.mode == 'caption'
+    assert build(parts, compat='official').ranking.mode == 'official'
+    assert build(parts, compat='official', score_mode='constant').ranking.mode == 'constant'
+
+
+def test_a_decoder_without_the_released_score_is_named(parts):
+    captions = build(parts).decoder.generate(torch.randn(1, 32))
+    with pytest.raises(ValueError, match='gives `official_scores`'):
+        Ranking('official').of_captions(captions)
+
+
+@pytest.mark.parametrize('feature', ['image', 'cls'])
+def test_whole_image_captions_are_decoded_once_and_repeated(parts, feature, monkeypatch):
+    head, plain = build(parts, region_feature=feature), features()
+    feats = PatchFeatures(plain.patches, plain.grid, cls=torch.randn(2, 32))
+    calls, generate = [], head.decoder.generate
+    monkeypatch.setattr(head.decoder, 'generate', lambda z: calls.append(len(z)) or generate(z))
+    found = InstanceData(bboxes=torch.tensor(BOXES).float(), scores=torch.tensor([0.9, 0.5, 0.1]))
+    asked = Regions.from_inputs(points=[[1, 1]], whole_image=True)
+    first, second = head.predict(feats, [[asked, found], found], samples())
+    assert calls == [2]
+    assert first.kinds == ['point', 'image', 'box', 'box', 'box']
+    torch.testing.assert_close(second.bboxes, found.bboxes)
+    torch.testing.assert_close(second.scores, found.scores)
+    vectors = plain.patches.mean(dim=1) if feature == 'image' else feats.cls
+    expected = generate(head.bridge(vectors))
+    assert first.captions == expected.texts[:1] * 5 and second.captions == expected.texts[1:] * 3
+    torch.testing.assert_close(second.caption_scores, expected.scores[1:].expand(3))
+
+
+def test_a_whole_image_has_the_caption_of_its_image_feature(parts):
+    identity = dict(type='mmpatchioner.IdentityBridge')
+    regions = [Regions.from_inputs(boxes=BOXES), Regions.from_inputs(whole_image=True)]
+    for options in ({}, {'compat': 'official'}, {'image_bridge': identity, 'context': 0.5}):
+        whole = build(parts, **options).predict(features(), regions, samples())[1]
+        shared = build(parts, region_feature='image', **options).predict(
+            features(), regions, samples()
+        )[1]
+        assert whole.captions == shared.captions
+        torch.testing.assert_close(whole.caption_scores, shared.caption_scores)
+
+
+def test_a_neck_without_a_class_token_says_so(parts):
+    with pytest.raises(ValueError, match='class token'):
+        build(parts, region_feature='cls').predict(
+            features(1), [Regions.from_inputs(boxes=BOXES)], samples(1)
+        )
 
 
 def test_official_differs_from_the_paper_where_the_released_code_does(parts):
     feats = features(1)
     region_set = Regions.from_inputs(region_sets=[BOXES], whole_image=True)
     paper, official = build(parts), build(parts, compat='official')
-    from mmpatchioner.models.heads.region_rows import RegionRows
-
     rows = [RegionRows.from_entries(region_set)]
     ours, theirs = (head.pool(feats, rows, samples(1))[0] for head in (paper, official))
     assert not torch.allclose(ours[0], theirs[0], atol=1e-3)  # box means instead of Eq. (1)
@@ -179,8 +238,6 @@ def test_official_differs_from_the_paper_where_the_released_code_does(parts):
 
 def test_attention_weights_use_the_heads_of_the_released_code_only_in_official(parts):
     feats, region = features(1), Regions.from_inputs(whole_image=True)
-    from mmpatchioner.models.heads.region_rows import RegionRows
-
     rows = [RegionRows.from_entries(region)]
     for compat in (None, 'official'):
         head = build(parts, compat=compat, pooling=dict(image_weighting='attention'))
@@ -202,8 +259,6 @@ def test_whole_images_may_have_a_bridge_of_their_own(parts):
 
 
 def test_context_takes_a_share_of_the_image_mean_away(parts):
-    from mmpatchioner.models.heads.region_rows import RegionRows
-
     feats, rows = features(1), [RegionRows.from_entries(Regions.from_inputs(boxes=BOXES))]
     plain = build(parts).pool(feats, rows, samples(1))[0]
     context = build(parts, context=0.4).pool(feats, rows, samples(1))[0]
@@ -231,6 +286,7 @@ def test_a_region_off_the_image_is_refused_by_name(parts):
     ('kwargs', 'message'),
     [
         ({'score_mode': 'best'}, 'score_mode'),
+        ({'region_feature': 'crops'}, 'region_feature'),
         ({'compat': 'v1'}, 'compat'),
         ({'context': 1.0}, 'context'),
     ],
