@@ -9,16 +9,18 @@ from typing import Any, ClassVar, Literal
 
 from mmengine.dataset import BaseDataset
 from mmengine.dist import is_main_process
+from mmengine.fileio import join_path
 from mmengine.logging import print_log
+from mmengine.utils import is_abs
 
 from mmpatchioner.datasets.annotations import (
     AnnotatedImage,
     AnnotationError,
     Annotations,
-    CaptionedRegion,
     Task,
     read_annotations,
 )
+from mmpatchioner.datasets.annotations.writing import region_entry
 from mmpatchioner.datasets.image_files import ImageFolder
 from mmpatchioner.registry import DATASETS
 
@@ -43,9 +45,9 @@ class RegionCaptionDataset(BaseDataset):
         **kwargs: See ``mmengine.dataset.BaseDataset``: ``pipeline``, ``serialize_data``, ``lazy_init``, ...
 
     Raises:
-        AnnotationError: if the file can not be used, or no image is left.
+        AnnotationError: if the file can not be used, or has no image.
         FileNotFoundError: if the annotation file or, with ``on_missing='error'``, an image is missing.
-        ValueError: if ``on_missing`` is unknown.
+        ValueError: if ``on_missing`` or ``data_prefix`` is something else.
     """
 
     task: ClassVar[Task]
@@ -64,6 +66,11 @@ class RegionCaptionDataset(BaseDataset):
     ) -> None:
         if on_missing not in ('error', 'skip'):
             raise ValueError(f"on_missing: expected 'error' or 'skip', got {on_missing!r}.")
+        data_prefix = {'img': ''} if data_prefix is None else dict(data_prefix)
+        if data_prefix.keys() != {'img'}:
+            raise ValueError(
+                f'data_prefix: expected dict(img=<folder of the images>), got {data_prefix}.'
+            )
         self.file_format = file_format
         self.ann_options = dict(ann_options or {})
         self.on_missing = on_missing
@@ -72,22 +79,23 @@ class RegionCaptionDataset(BaseDataset):
         super().__init__(
             ann_file=ann_file,
             data_root=data_root,
-            data_prefix=dict(data_prefix or {'img': ''}),
+            data_prefix=data_prefix,
             indices=indices,
             test_mode=test_mode,
             **kwargs,
         )
 
     def _join_prefix(self) -> None:
-        if isinstance(self.ann_file, str):
-            super()._join_prefix()
-            return
-        # mmengine joins one file only; joining is the same for each.
-        files, joined = list(self.ann_file), []
-        for self.ann_file in files:
-            super()._join_prefix()
-            joined.append(self.ann_file)
-        self.ann_file = joined
+        files = [self.ann_file] if isinstance(self.ann_file, str) else list(self.ann_file)
+        joined = [
+            file
+            if not self.data_root or is_abs(file) or '://' in file
+            else join_path(self.data_root, file)
+            for file in files
+        ]
+        self.ann_file = ''  # mmengine joins a single file only
+        super()._join_prefix()
+        self.ann_file = joined[0] if len(joined) == 1 else joined
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Read the annotations and find the images."""
@@ -95,13 +103,14 @@ class RegionCaptionDataset(BaseDataset):
             self.ann_file, self.task, self.file_format, **self.ann_options
         )
         self.counts = Counter(annotations.counts)
+        if not annotations.images:
+            raise AnnotationError(f'{self._files()}: expected images, it has none.')
         folder = ImageFolder(self.data_prefix['img'])
         found = [(image, folder.find(image.file_name)) for image in annotations.images]
         missing = [image.file_name for image, path in found if path is None]
         if missing:
             self._report_missing(missing, len(found), folder)
         items = [_item(image, path) for image, path in found if path is not None]
-        self.counts.update(_empty_regions(self.task, items))
         self._log(annotations, items)
         return items
 
@@ -111,7 +120,7 @@ class RegionCaptionDataset(BaseDataset):
             searched = ', '.join(folder.searched()) or f'{folder.path}, which is no folder'
             raise FileNotFoundError(
                 f'{self._files()}: {counted} are missing, the first is {missing[0]!r}; searched in {searched}. '
-                "Name their folder by data_prefix=dict(img=...)"
+                'Name their folder by data_prefix=dict(img=...)'
                 + ('.' if len(missing) == total else ", or leave them out by on_missing='skip'.")
             )
         self.counts['images left out, whose file is missing'] += len(missing)
@@ -123,7 +132,7 @@ class RegionCaptionDataset(BaseDataset):
         captions = sum(len(region['captions']) for region in regions)
         lines = [
             f'{self._files()} ({annotations.source_format}): {len(items):,} images, {len(regions):,} '
-            f'{_PLURALS[self.task]}, {captions:,} captions',
+            f'{_REGIONS[self.task]}, {captions:,} captions',
             *(f'  {count:,} {note}' for note, count in self.counts.items()),
         ]
         print_log('\n'.join(lines), logger='current')
@@ -165,50 +174,15 @@ class ImageCaptionDataset(RegionCaptionDataset):
     METAINFO: ClassVar[dict[str, Any]] = {'task': task}
 
 
-_PLURALS = {'dense': 'boxes', 'region_set': 'sets', 'trace': 'traces', 'image': 'whole images'}
+_REGIONS = {'dense': 'boxes', 'region_set': 'sets', 'trace': 'traces', 'image': 'of them whole'}
 
 
 def _item(image: AnnotatedImage, path: Path) -> dict[str, Any]:
     item: dict[str, Any] = {
         'img_path': str(path),
         'img_id': image.image_id,
-        'gt_regions': [_region(region) for region in image.regions],
+        'gt_regions': [region_entry(region) for region in image.regions],
     }
     if image.height is not None:
         item.update(height=image.height, width=image.width)
     return item
-
-
-def _region(region: CaptionedRegion) -> dict[str, Any]:
-    entry: dict[str, Any] = {'captions': list(region.captions)}
-    if region.bbox is not None:
-        entry['bbox'] = list(region.bbox)
-    if region.bboxes is not None:
-        entry['bboxes'] = [list(box) for box in region.bboxes]
-    if region.points is not None:
-        entry['points'] = [list(point) for point in region.points]
-    return entry
-
-
-def _empty_regions(task: Task, items: list[dict[str, Any]]) -> Counter[str]:
-    """Count the regions that can only be captioned as the whole image.
-
-    Raises:
-        AnnotationError: if these are most of the traces: their coordinates are not what they should be.
-    """
-    regions = [region for item in items for region in item['gt_regions']]
-    if task == 'region_set':
-        empty = sum(not region['bboxes'] for region in regions)
-        return Counter({'sets without boxes, captioned as the whole image': empty} if empty else {})
-    if task != 'trace':
-        return Counter()
-    outside = sum(
-        not any(0 <= x <= 1 and 0 <= y <= 1 for x, y in region['points']) for region in regions
-    )
-    if 2 * outside > len(regions):
-        raise AnnotationError(
-            f'{outside:,} of {len(regions):,} traces have no point inside of their image; expected x and y as shares '
-            'of its width and height, from 0 to 1. Divide pixels by these.'
-        )
-    note = 'traces without a point inside of the image, captioned as the whole image'
-    return Counter({note: outside} if outside else {})

@@ -1,4 +1,5 @@
-# COCO, Karpathy's test split: 5,000 photos with five captions each. tools/dataset_converters/coco_karpathy.py makes the file.
+# COCO, Karpathy's test split: 5,000 photos, 25,010 captions. The file is made by
+# tools/dataset_converters/coco_karpathy.py.
 data_root = '{{$MMPATCHIONER_DATA:data}}'
 test_dataloader = dict(
     batch_size=8,

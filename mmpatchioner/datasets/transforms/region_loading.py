@@ -103,9 +103,9 @@ class _SeenImage:
             left, top, right, bottom = self.window
             rows[bad] = rows[bad].clip((left, top, left, top), (right, bottom, right, bottom))
             rows[bad, 2:] = np.maximum(rows[bad, :2], rows[bad, 2:])
-            self.notes['boxes outside of the image or inverted, captioned as the nearest patch'] += int(
-                bad.sum()
-            )
+            self.notes[
+                'boxes outside of the image or inverted, captioned as the nearest patch'
+            ] += int(bad.sum())
         return rows
 
     def every_pixel(self) -> np.ndarray:
@@ -145,7 +145,9 @@ def _traces(regions: Sequence[dict[str, Any]], image: _SeenImage) -> Regions:
         points = np.asarray(region['points'], dtype=np.float64).reshape(-1, 2) * (width, height)
         points = points[((points >= (left, top)) & (points <= (right, bottom))).all(axis=1)]
         if not len(points):
-            image.notes['traces without a point inside, which are captioned as the whole image'] += 1
+            image.notes[
+                'traces without a point inside, which are captioned as the whole image'
+            ] += 1
         traces.append(points if len(points) else image.every_pixel())
     return Regions.from_inputs(traces=traces)
 
