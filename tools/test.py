@@ -22,7 +22,6 @@ from mmengine.dist import is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
-from rich.console import Console
 
 from mmpatchioner.apis import InputError
 from mmpatchioner.apis.building import build_captioner, join_detector
@@ -32,7 +31,7 @@ from mmpatchioner.engine import ConfigError, join_processes, leave_processes, re
 from mmpatchioner.engine.fingerprint import run_fingerprint
 from mmpatchioner.evaluation.functional.rows import RowError
 from mmpatchioner.evaluation.metrics import CaptionMetric
-from mmpatchioner.evaluation.report import report_table, write_report
+from mmpatchioner.evaluation.report import print_report, write_report
 from mmpatchioner.evaluation.row_file import RowFileError
 from mmpatchioner.registry import METRICS
 
@@ -176,7 +175,7 @@ def main(argv: list[str] | None = None) -> int:
         join_processes(cfg)
         metric, seconds = evaluate(cfg, args)
         if is_main_process() and metric.report is not None:
-            Console().print(report_table(metric.report))
+            print_report(metric.report)
             path = Path(cfg.work_dir, 'scores.json')
             write_report(metric.report, path, config=args.config, seconds=round(seconds, 1))
             print(f'Scores: {path}' + (f', captions: {args.out}' if args.out else ''))

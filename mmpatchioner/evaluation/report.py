@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
 from mmpatchioner.evaluation.functional.scoring import ScoreReport
@@ -19,21 +20,20 @@ _TITLES = {
 _MAP = ('map', 'detmap')
 
 
-def report_table(report: ScoreReport) -> Table:
-    """The scores, times 100, with two decimals for the mAP and one for the others, as papers print them."""
-    counts = report.details
-    table = Table(
-        'metric',
-        'x 100',
-        title=_TITLES[report.task],
-        caption=f'{counts["num_images"]} images, {counts["num_regions"]} annotated regions, '
-        f'{counts["num_predictions"]} captions of {report.protocol} regions',
-    )
+def print_report(report: ScoreReport, console: Console | None = None) -> None:
+    """Print the scores, times 100, with two decimals for the mAP and one for the others, as papers do."""
+    console = console or Console()
+    table = Table('metric', 'x 100', title=_TITLES[report.task])
     for name, value in report.scores.items():
         table.add_row(name, f'{100 * value:.{2 if name in _MAP else 1}f}')
+    console.print(table)
+    counts = report.details
+    console.print(
+        f'{counts["num_images"]} images, {counts["num_regions"]} annotated regions, '
+        f'{counts["num_predictions"]} captions of {report.protocol} regions'
+    )
     for name, reason in report.skipped.items():
-        table.add_row(name, f'[dim]not computed: {reason}[/dim]')
-    return table
+        console.print(f'{name} was not computed: {reason}', markup=False)
 
 
 def write_report(report: ScoreReport, path: str | Path, **context: object) -> None:

@@ -22,10 +22,12 @@ WORDS = ('cat', 'dog', 'house', 'tree', 'sky', 'road', 'boat', 'bird')
 class FewWordsDecoder(BaseModule):
     """Names the largest of the first dimensions of an embedding: captions that tell regions apart."""
 
-    def generate(self, embeddings: Tensor, **options: bool) -> SimpleNamespace:
+    def generate(self, embeddings: Tensor, official_scores: bool = False) -> SimpleNamespace:
         best = embeddings[:, : len(WORDS)].max(dim=1)
         return SimpleNamespace(
-            texts=[f'a {WORDS[i]}' for i in best.indices.tolist()], scores=best.values - 2.0
+            texts=[f'a {WORDS[i]}' for i in best.indices.tolist()],
+            scores=best.values - 2.0,
+            official_scores=best.values.sigmoid() if official_scores else None,
         )
 
 
