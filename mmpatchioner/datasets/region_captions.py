@@ -71,13 +71,13 @@ class RegionCaptionDataset(BaseDataset):
             raise ValueError(
                 f'data_prefix: expected dict(img=<folder of the images>), got {data_prefix}.'
             )
+        self.ann_files = [ann_file] if isinstance(ann_file, str) else list(ann_file)
         self.file_format = file_format
         self.ann_options = dict(ann_options or {})
         self.on_missing = on_missing
         self.counts: Counter[str] = Counter()
         """What was noticed while the annotations were read, in words, and how often."""
         super().__init__(
-            ann_file=ann_file,
             data_root=data_root,
             data_prefix=data_prefix,
             indices=indices,
@@ -86,25 +86,25 @@ class RegionCaptionDataset(BaseDataset):
         )
 
     def _join_prefix(self) -> None:
-        files = [self.ann_file] if isinstance(self.ann_file, str) else list(self.ann_file)
-        joined = [
-            file
-            if not self.data_root or is_abs(file) or '://' in file
-            else join_path(self.data_root, file)
-            for file in files
-        ]
-        self.ann_file = ''  # mmengine joins a single file only
         super()._join_prefix()
-        self.ann_file = joined[0] if len(joined) == 1 else joined
+        if self.data_root:
+            self.ann_files = [
+                file if is_abs(file) or '://' in file else join_path(self.data_root, file)
+                for file in self.ann_files
+            ]
+
+    @property
+    def _name(self) -> str:
+        return ', '.join(self.ann_files)
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Read the annotations and find the images."""
         annotations = read_annotations(
-            self.ann_file, self.task, self.file_format, **self.ann_options
+            self.ann_files, self.task, self.file_format, **self.ann_options
         )
         self.counts = Counter(annotations.counts)
         if not annotations.images:
-            raise AnnotationError(f'{self._files()}: expected images, it has none.')
+            raise AnnotationError(f'{self._name}: expected images, it has none.')
         folder = ImageFolder(self.data_prefix['img'])
         found = [(image, folder.find(image.file_name)) for image in annotations.images]
         missing = [image.file_name for image, path in found if path is None]
@@ -119,7 +119,7 @@ class RegionCaptionDataset(BaseDataset):
         if self.on_missing == 'error' or len(missing) == total:
             searched = ', '.join(folder.searched()) or f'{folder.path}, which is no folder'
             raise FileNotFoundError(
-                f'{self._files()}: {counted} are missing, the first is {missing[0]!r}; searched in {searched}. '
+                f'{self._name}: {counted} are missing, the first is {missing[0]!r}; searched in {searched}. '
                 'Name their folder by data_prefix=dict(img=...)'
                 + ('.' if len(missing) == total else ", or leave them out by on_missing='skip'.")
             )
@@ -131,15 +131,11 @@ class RegionCaptionDataset(BaseDataset):
         regions = [region for item in items for region in item['gt_regions']]
         captions = sum(len(region['captions']) for region in regions)
         lines = [
-            f'{self._files()} ({annotations.source_format}): {len(items):,} images, {len(regions):,} '
+            f'{self._name} ({annotations.source_format}): {len(items):,} images, {len(regions):,} '
             f'{_REGIONS[self.task]}, {captions:,} captions',
             *(f'  {count:,} {note}' for note, count in self.counts.items()),
         ]
         print_log('\n'.join(lines), logger='current')
-
-    def _files(self) -> str:
-        files = [self.ann_file] if isinstance(self.ann_file, str) else self.ann_file
-        return ', '.join(files)
 
 
 @DATASETS.register_module()

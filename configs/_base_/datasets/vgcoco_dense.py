@@ -1,5 +1,5 @@
-# VG-COCO, test: the photos of Visual Genome's test split that are also COCO's, 2,476 of them. The file is ControlCap's or
-# that of tools/dataset_converters/visual_genome.py --coco-only; boxes are xyxy.
+# VG-COCO, test: the 2,476 photos of Visual Genome's test split that are also COCO's. The file is ControlCap's or of
+# tools/dataset_converters/visual_genome.py --coco-only; boxes are xyxy.
 data_root = '{{$MMPATCHIONER_DATA:data}}'
 test_dataloader = dict(
     batch_size=8,

@@ -29,7 +29,7 @@ def region_entry(region: CaptionedRegion) -> dict[str, Any]:
 
 
 def image_entry(image: AnnotatedImage) -> dict[str, Any]:
-    """The line of an image: ``image``, ``image_id`` if it is another, ``width`` and ``height`` if known, ``regions``."""
+    """The line of an image: ``image``, ``image_id`` if another, ``width`` and ``height`` if known, ``regions``."""
     entry: dict[str, Any] = {'image': image.file_name}
     if image.image_id != image.file_name:
         entry['image_id'] = image.image_id
@@ -46,6 +46,7 @@ def write_lines(path: str | os.PathLike[str], entries: Iterable[dict[str, Any]])
     """
     count = 0
     with replacing(path) as scratch, scratch.open('w', encoding='utf-8') as file:
-        for count, entry in enumerate(entries, start=1):
+        for entry in entries:
             file.write(json.dumps(entry, ensure_ascii=False) + '\n')
+            count += 1
     return count

@@ -152,7 +152,7 @@ def _traces(regions: Sequence[dict[str, Any]], image: _SeenImage) -> Regions:
     return Regions.from_inputs(traces=traces)
 
 
-def _whole_image(regions: Sequence[dict[str, Any]], image: _SeenImage) -> Regions:
+def _whole_image(regions: Sequence[dict[str, Any]], _image: _SeenImage) -> Regions:
     if len(regions) > 1:
         raise ValueError(
             f'gt_regions: expected the whole image once, got {len(regions)} entries without coordinates; join their '
