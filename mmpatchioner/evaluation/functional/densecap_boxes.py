@@ -99,8 +99,9 @@ def merge_ground_truth(
     if variant == 'lua':
         np.fill_diagonal(overlap, 1.0)
     groups = _groups(overlap >= merge_thr)
-    merged = np.array([_mean_box(array[group], variant) for group in groups])
-    return merged.reshape(-1, 4), [[captions[index] for index in group] for group in groups]
+    return _mean_boxes(array, groups, variant), [
+        [captions[index] for index in group] for group in groups
+    ]
 
 
 def check_variant(variant: str) -> None:
@@ -160,8 +161,15 @@ def _groups(close: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
     return [*groups, *np.flatnonzero(counts)[:, None]]
 
 
-def _mean_box(boxes: FloatArray, variant: Variant) -> FloatArray:
-    total = boxes.sum(axis=0)
+def _mean_boxes(
+    boxes: FloatArray, groups: Sequence[NDArray[np.intp]], variant: Variant
+) -> FloatArray:
+    """Mean box (G, 4) of each group of rows."""
+    if not groups:
+        return np.empty((0, 4))
+    sizes = np.array([len(group) for group in groups])
+    totals = np.add.reduceat(boxes[np.concatenate(groups)], sizes.cumsum() - sizes)
     if variant == 'lua':
-        return (total.astype(np.float32) / np.float32(len(boxes))).astype(np.float64)
-    return total / len(boxes)
+        means = totals.astype(np.float32) / sizes[:, None].astype(np.float32)
+        return means.astype(np.float64)
+    return totals / sizes[:, None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -60,10 +61,8 @@ class MatchedImage:
         Args:
             iou_thr: The least IoU threshold that will be used, above 0.
         """
-        return [
-            (self.captions[index], self.references[index])
-            for index in np.flatnonzero(self.can_count(iou_thr))
-        ]
+        pairs = zip(self.captions, self.references, strict=True)
+        return list(compress(pairs, self.can_count(iou_thr).tolist()))
 
 
 def match_image(
