@@ -99,6 +99,17 @@ def as_id(value: Any, where: str) -> str:
     return str(value)
 
 
+def as_number(value: Any, where: str) -> float:
+    """A finite number.
+
+    Raises:
+        AnnotationError: if it is something else.
+    """
+    if not _is_finite(value):
+        raise AnnotationError(f'{where}: expected a finite number, got {shorten(value)}.')
+    return float(value)
+
+
 def as_box(value: Any, where: str) -> Box:
     """Four finite numbers.
 
