@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
+
+from mmpatchioner.datasets.json_lines import parse_json, read_json_lines
 
 Entry = tuple[str | None, str]  # (name or id of the image if the file tells, text)
 
@@ -58,7 +59,7 @@ def read_texts(
     wanted = set(splits) if splits is not None else None
     with open_text(path, member) as stream:
         if kind == 'json':
-            entries = _from_json(_parse(stream.read(), name), wanted, name)
+            entries = _from_json(parse_json(stream.read(), name), wanted, name)
         elif kind == 'jsonl':
             entries = _from_json_lines(stream, wanted, name)
         elif kind == 'tsv':
@@ -120,13 +121,6 @@ def open_text(path: str, member: str | None = None) -> Iterator[IO[str]]:
             yield stream
 
 
-def _parse(text: str, name: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f'{name}: expected JSON, got {error}.') from error
-
-
 def _from_json(data: Any, splits: set[str] | None, name: str) -> Iterator[Entry]:
     if isinstance(data, list) and all(isinstance(text, str) for text in data):
         for text in data:
@@ -148,16 +142,13 @@ def _from_json(data: Any, splits: set[str] | None, name: str) -> Iterator[Entry]
 
 
 def _from_json_lines(lines: Iterable[str], splits: set[str] | None, name: str) -> Iterator[Entry]:
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        entry = _parse(line, f'{name}, line {number}')
+    for place, entry in read_json_lines(lines, name):
         if splits is not None and entry.get('split') not in splits:
             continue
         captions = entry.get('captions', entry.get('caption'))
         if captions is None:
             raise ValueError(
-                f"{name}, line {number}: expected the key 'captions' or 'caption', got {sorted(entry)}."
+                f"{place}: expected the key 'captions' or 'caption', got {sorted(entry)}."
             )
         for caption in [captions] if isinstance(captions, str) else captions:
             yield entry.get('image'), caption
