@@ -24,8 +24,9 @@ _META_KEYS = (
 class PackCaptionInputs(PackDetInputs):
     """mmdet's ``PackDetInputs`` that keeps the captioner's view and regions.
 
-    Required keys: ``img``, ``patch_inputs``, ``patch_mode``. Optional keys: ``regions`` (a ``Regions``, put on the
-    data sample) and ``propose`` (``'patches'`` or ``'detector'``, its meta information).
+    Required keys: ``img``, ``patch_inputs``, ``patch_mode``. Optional keys: ``regions`` (a ``Regions``) and
+    ``original_image`` (of ``KeepImage``), put on the data sample, and ``propose`` (``'patches'`` or ``'detector'``, its
+    meta information).
 
     Args:
         meta_keys: Keys of the results that become meta information.
@@ -47,6 +48,7 @@ class PackCaptionInputs(PackDetInputs):
             )
         packed = super().transform(results)
         packed['patch_inputs'] = results['patch_inputs']
-        if 'regions' in results:
-            packed['data_samples'].set_field(results['regions'], 'regions')
+        for name in ('regions', 'original_image'):
+            if name in results:
+                packed['data_samples'].set_field(results[name], name)
         return packed

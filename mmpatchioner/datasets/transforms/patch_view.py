@@ -11,6 +11,7 @@ from mmcv.transforms import BaseTransform
 from PIL import Image
 from torch import Tensor
 
+from mmpatchioner.datasets.transforms.original_image import original_image
 from mmpatchioner.regions import PatchGrid
 from mmpatchioner.registry import TRANSFORMS
 
@@ -114,13 +115,7 @@ class AddPatchView(BaseTransform):
         Raises:
             ValueError: if the image was changed before.
         """
-        image = results['img']
-        if 'ori_shape' in results and tuple(results['ori_shape'][:2]) != image.shape[:2]:
-            raise ValueError(
-                f'AddPatchView: expected the original image of {tuple(results["ori_shape"][:2])}, got '
-                f'{image.shape[:2]}; put AddPatchView directly after the loading of the image.'
-            )
-        results['patch_inputs'] = self.view(image)
+        results['patch_inputs'] = self.view(original_image(results, 'AddPatchView'))
         results['patch_mode'] = self.view.mode
         return results
 

@@ -1,7 +1,8 @@
 """Detectors that caption."""
 
+from mmpatchioner.models.captioners.crop_captioner import CropCaptioner
 from mmpatchioner.models.captioners.data_preprocessor import CaptionDataPreprocessor
 from mmpatchioner.models.captioners.dense_captioner import DenseCaptioner
 from mmpatchioner.models.captioners.patch_proposals import PatchProposalDetector
 
-__all__ = ['CaptionDataPreprocessor', 'DenseCaptioner', 'PatchProposalDetector']
+__all__ = ['CaptionDataPreprocessor', 'CropCaptioner', 'DenseCaptioner', 'PatchProposalDetector']

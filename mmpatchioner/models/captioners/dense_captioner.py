@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -151,7 +153,7 @@ class DenseCaptioner(BaseDetector):
         Returns:
             The data samples; fields of ``pred_instances`` as in :meth:`PatchionerHead.predict`.
         """
-        feats = self.extract_feat(patch_inputs)
+        feats = cache(partial(self.extract_feat, patch_inputs))
         asked: list[list[Regions | InstanceData]] = [[] for _ in batch_data_samples]
         wanted: dict[str, list[int]] = {}
         for index, sample in enumerate(batch_data_samples):
@@ -172,12 +174,21 @@ class DenseCaptioner(BaseDetector):
                 if 'masks' in found and not self.use_masks:
                     hidden_masks[index] = found.pop('masks')
                 asked[index].append(found)
-        results = self.caption_head.predict(feats, asked, batch_data_samples)
+        results = self._caption(feats, asked, batch_data_samples)
         for index, (sample, result) in enumerate(zip(batch_data_samples, results, strict=True)):
             if index in hidden_masks and len(asked[index]) == 1:
                 result.masks = hidden_masks[index]
             sample.pred_instances = result
         return batch_data_samples
+
+    def _caption(
+        self,
+        feats: Callable[[], PatchFeatures],
+        regions: Sequence[Sequence[Regions | InstanceData]],
+        samples: list[DetDataSample],
+    ) -> list[InstanceData]:
+        """Captioned regions of each image; its features are computed when first asked for."""
+        return self.caption_head.predict(feats(), regions, samples)
 
     def _find(
         self,
@@ -185,7 +196,7 @@ class DenseCaptioner(BaseDetector):
         indices: list[int],
         batch_inputs: Tensor | list[Tensor],
         samples: list[DetDataSample],
-        feats: PatchFeatures,
+        feats: Callable[[], PatchFeatures],
     ) -> list[InstanceData]:
         """Regions of the images ``indices`` from one source, in original pixels."""
         self._require(source)
@@ -196,9 +207,9 @@ class DenseCaptioner(BaseDetector):
             return [self._keep(s.pred_instances, s.ori_shape[:2]) for s in detected]
         if source == 'patches':
             assert self.proposer is not None
-            grids = [patch_grid(feats, sample) for sample in chosen]
+            grids = [patch_grid(feats(), sample) for sample in chosen]
             return [
-                self.proposer.propose(feats.patches[i], g)
+                self.proposer.propose(feats().patches[i], g)
                 for i, g in zip(indices, grids, strict=True)
             ]
         field = {'gt': 'gt_instances', 'proposals': 'proposals', 'regions': 'regions'}[source]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmpatchioner.models.heads.ranking import Ranking
 
@@ -30,7 +31,7 @@ class Decoded:
         return Decoded(texts, self.scores[rows], self.ranking_shares[rows])
 
 
-def decode_in_chunks(decoder: nn.Module, ranking: Ranking, vectors: Tensor, chunk: int) -> Decoded:
+def decode_in_chunks(decoder: Any, ranking: Ranking, vectors: Tensor, chunk: int) -> Decoded:
     """Decode vectors (n, D), ``chunk`` of them at once.
 
     Args:

@@ -61,6 +61,19 @@ class RegionRows:
             rows.append(weights if part.order is None else weights[part.order.to(weights.device)])
         return torch.cat(rows)
 
+    def check_inside(self, image_size: tuple[int, int]) -> None:
+        """Check that every region has a part in an image of (height, width).
+
+        Raises:
+            RegionError: if one has none.
+        """
+        for part in self.parts:
+            part.regions.check_inside(image_size)
+
+    def boxes(self, image_size: tuple[int, int]) -> Tensor:
+        """(R, 4) xyxy bounding boxes, in the order asked, in an image of (height, width)."""
+        return torch.cat([_boxes(part, image_size).cpu() for part in self.parts])
+
     def instances(self, image_size: tuple[int, int], device: torch.device) -> InstanceData:
         """Boxes, scores, labels and kinds of all regions, in the order asked.
 

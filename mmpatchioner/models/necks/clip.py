@@ -99,11 +99,10 @@ class CLIPNeck(BaseModule):
         return torch.einsum('bhd,bnhd->bhn', q, k) * q.shape[-1] ** -0.5
 
 
-def _run_blocks(encoder: nn.Module, embedded: Tensor) -> tuple[Tensor, Tensor]:
+def _run_blocks(encoder: Any, embedded: Tensor) -> tuple[Tensor, Tensor]:
     """Input and output of the last block."""
     inputs: list[Tensor] = []
-    last: Any = encoder.layers[-1]
-    hook = last.register_forward_pre_hook(
+    hook = encoder.layers[-1].register_forward_pre_hook(
         lambda _, args, kwargs: inputs.append(args[0] if args else kwargs['hidden_states']),
         with_kwargs=True,
     )

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import time
-
 import pytest
 import torch
-from torch import multiprocessing
-from torch.distributed import barrier, init_process_group
 from torch.nn.parallel import DistributedDataParallel
 
 from mmpatchioner.models.trainers import AlignmentTrainer
+from tests.processes import run_ranks
 
 GOALS = [dict(texts='captions', pooling=pooling) for pooling in ('text_weighted', 'mean')]
-_PATIENCE = 300  # seconds; a starved machine needs many
 
 
 def make_trainer():
@@ -51,30 +46,15 @@ def train_step(rank):
     return total.item(), {name: p.grad for name, p in model.module.named_parameters()}
 
 
-def work(rank, store, out):
-    torch.set_num_threads(1)
-    init_process_group('gloo', f'file://{store}', rank=rank, world_size=2)
-    torch.save(train_step(rank), f'{out}/{rank}.pt')
-    barrier()
-    # Once in a while torch's gloo threads never end when a process takes them down; this one has nothing left to do.
-    os._exit(0)
-
-
-def join(processes):
-    """Wait for spawned processes; those that hang are killed and fail the test, not the whole run."""
-    deadline = time.monotonic() + _PATIENCE
-    while not processes.join(timeout=1):
-        if time.monotonic() > deadline:
-            for process in processes.processes:
-                process.kill()
-            pytest.fail(f'the processes did not end within {_PATIENCE} s')
+def work(rank, folder):
+    torch.save(train_step(rank), f'{folder}/{rank}.pt')
 
 
 def test_loss_and_gradients_equal_those_of_one_process(tmp_path):
     trainer = make_trainer()
     expected, _ = trainer.parse_losses(trainer(**make_batch(slice(None))))
     expected.backward()
-    join(multiprocessing.spawn(work, args=(tmp_path / 'store', tmp_path), nprocs=2, join=False))
+    run_ranks(work, tmp_path)
     for rank in range(2):
         total, gradients = torch.load(tmp_path / f'{rank}.pt', weights_only=True)
         assert total == pytest.approx(expected.item(), rel=1e-5)
