@@ -39,6 +39,14 @@ _USAGE_ERROR = 2
 _NEEDED = ('model', 'test_dataloader', 'test_evaluator', 'test_cfg')
 
 
+class EvaluationRunner(Runner):
+    """A runner whose processes have nothing to tell each other while they caption."""
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: torch.nn.Module) -> torch.nn.Module:
+        """The model itself on its device."""
+        return model.to(get_device())
+
+
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(':')[0])
     parser.add_argument('config', help='e.g. configs/mini/mini_flickr8k-val_image.py')
@@ -151,7 +159,7 @@ def evaluate(cfg: Config, args: argparse.Namespace) -> tuple[CaptionMetric, floa
         for name in ('default_hooks', 'env_cfg', 'randomness', 'visualizer', 'log_processor')
         if cfg.get(name) is not None
     }
-    runner = Runner(
+    runner = EvaluationRunner(
         model=model,
         work_dir=cfg.work_dir,
         test_dataloader=cfg.test_dataloader,

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -260,30 +261,57 @@ def test_resuming_needs_a_file(capsys):
     assert '--resume-eval needs --out' in capsys.readouterr().err
 
 
-def command(*arguments):
-    """The tool in a process of its own that knows the tiny captioner."""
+@pytest.fixture(scope='session')
+def free_port():
+    """A port that nobody listens on, as text."""
+    with socket.socket() as probe:
+        probe.bind(('localhost', 0))
+        return str(probe.getsockname()[1])
+
+
+def seeded(*arguments):
+    """Arguments of ``subprocess`` for the tool with the same random weights in every process."""
+    code = (
+        'import runpy, sys, torch; torch.manual_seed(0); '
+        'runpy.run_path(sys.argv.pop(1), run_name="__main__")'
+    )
     paths = [str(ROOT), str(ROOT / 'tests' / 'test_apis')]
     environment = os.environ | {'PYTHONPATH': os.pathsep.join(paths), 'OMP_NUM_THREADS': '1'}
-    return dict(args=[str(a) for a in arguments], env=environment)
+    command = [sys.executable, '-c', code, str(ROOT / 'tools' / 'test.py'), *arguments]
+    return dict(args=command, env=environment)
 
 
-def test_a_killed_process_is_gone_on_with(tmp_path):
+def test_a_killed_process_is_gone_on_with():
     config = write_config('image', **{'test_dataloader.batch_size': 1})
-    torch_seeded = [
-        '-c',
-        'import sys, torch, runpy; torch.manual_seed(0); runpy.run_path(sys.argv.pop(1), run_name="__main__")',
-    ]
-    tool = [sys.executable, *torch_seeded, ROOT / 'tools' / 'test.py', config]
-    slow = ['--cfg-options', 'test_dataloader.num_workers=0']
-    assert subprocess.run(**command(*tool, '--out', 'whole.jsonl', *slow)).returncode == 0
-    process = subprocess.Popen(**command(*tool, '--out', 'preds.jsonl', *slow))
+    assert subprocess.run(**seeded(config, '--out', 'whole.jsonl')).returncode == 0
+    process = subprocess.Popen(**seeded(config, '--out', 'preds.jsonl'))
     part = Path('preds.jsonl.part-0-of-1')
     deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
         if part.exists() and part.read_bytes().count(b'\n') > 2:
             process.send_signal(signal.SIGKILL)
         time.sleep(0.001)
-    process.wait()
-    resumed = subprocess.run(**command(*tool, '--out', 'preds.jsonl', '--resume-eval', *slow))
-    assert resumed.returncode == 0
+    assert process.wait() == -signal.SIGKILL
+    assert not Path('preds.jsonl').exists()
+    assert subprocess.run(**seeded(config, '--out', 'preds.jsonl', '--resume-eval')).returncode == 0
     assert Path('preds.jsonl').read_bytes() == Path('whole.jsonl').read_bytes()
+
+
+def test_two_processes_share_the_images(free_port):
+    config = write_config('dense', **{'test_dataloader.batch_size': 1})
+    assert (
+        subprocess.run(**seeded(config, '--out', 'one.jsonl', '--work-dir', 'one')).returncode == 0
+    )
+    ranks = []
+    for rank in range(2):
+        run = seeded(
+            config, '--out', 'two.jsonl', '--work-dir', 'two', '--launcher', 'pytorch',
+            '--cfg-options', 'test_evaluator.collect_dir=gathered',
+        )  # fmt: skip
+        place = dict(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE=2, MASTER_ADDR='localhost')
+        run['env'] |= {k: str(v) for k, v in place.items()} | {'MASTER_PORT': free_port}
+        ranks.append(subprocess.Popen(**run))
+    assert [process.wait(timeout=300) for process in ranks] == [0, 0]
+    assert Path('two.jsonl').read_bytes() == Path('one.jsonl').read_bytes()
+    one, two = (json.loads(Path(w, 'scores.json').read_text()) for w in ('one', 'two'))
+    assert one | {'seconds': 0} == two | {'seconds': 0}
