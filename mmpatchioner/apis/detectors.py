@@ -133,7 +133,7 @@ def class_names(cfg: Config) -> tuple[str, ...]:
     return ()
 
 
-def _test_dataset(cfg: Config) -> Mapping[str, Any]:
+def _test_dataset(cfg: Config) -> dict[str, Any]:
     return (cfg.get('test_dataloader') or {}).get('dataset') or {}
 
 

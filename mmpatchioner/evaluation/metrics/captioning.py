@@ -13,7 +13,13 @@ from mmengine.logging import MMLogger
 from mmpatchioner.evaluation.functional.caption_scores import MeteorLike
 from mmpatchioner.evaluation.functional.java import ExternalToolError
 from mmpatchioner.evaluation.functional.meteor import Meteor
-from mmpatchioner.evaluation.functional.rows import GEOMETRY, PredictedRegion, Row, RowError
+from mmpatchioner.evaluation.functional.rows import (
+    GEOMETRY,
+    PredictedRegion,
+    ReferenceRegion,
+    Row,
+    RowError,
+)
 from mmpatchioner.evaluation.functional.scoring import (
     CAPTION_METRICS,
     ClipScores,
@@ -113,7 +119,7 @@ class CaptionMetric(BaseMetric):
             'height': int(height),
             'width': int(width),
             'predictions': self._predictions(sample, truth),
-            'ground_truth': [dict(region) for region in truth],
+            'ground_truth': [ReferenceRegion(**region) for region in truth],
         }
 
     def _predictions(self, sample: dict[str, Any], truth: Sequence[Any]) -> list[PredictedRegion]:
