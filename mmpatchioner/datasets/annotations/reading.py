@@ -85,7 +85,8 @@ def read_annotations(
     ``simple``         any          ``{"id": [{"bbox", "caption"}]}``
     =================  ===========  ==================================================================
 
-    The options are those of the format's own function, e.g. :func:`read_visual_genome`. Nothing is repaired silently:
+    The options are those of the format's own function, e.g. :func:`.read_visual_genome`; ``split='val'`` is the same as
+    ``splits=['val']``. Nothing is repaired silently:
     ``counts`` of the result tells what the file has that is unusual, and what was left out.
 
     Args:
@@ -103,9 +104,8 @@ def read_annotations(
     Raises:
         FileNotFoundError: if a file is missing.
         AnnotationError: if the format is unknown or does not serve the task, a value is missing or of another form, or
-            an image comes twice.
+            an image comes twice, or the format has no such option.
         BoxFormatError: an AnnotationError, if the boxes are not what the format says.
-        TypeError: if the format has no such option.
 
     Example:
         >>> read_annotations('test.json', 'dense', 'coco')
@@ -166,9 +166,12 @@ def _read(document: Document, name: str, task: Task, options: dict[str, Any]) ->
         )
     parameters = list(inspect.signature(chosen.read).parameters)[1:]
     accepted = [parameter for parameter in parameters if parameter != 'task']
+    if 'split' in options and 'splits' in accepted:
+        options = {**options, 'splits': [options['split']]}
+        del options['split']
     unknown = sorted(set(options) - set(accepted))
     if unknown:
-        raise TypeError(
+        raise AnnotationError(
             f'{document.name}: the format {name!r} has no option {", ".join(map(repr, unknown))}; it has '
             f'{names(dict.fromkeys(accepted))}.'
         )

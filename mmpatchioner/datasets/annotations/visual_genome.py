@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from mmpatchioner.datasets.annotations.base import (
 from mmpatchioner.datasets.annotations.documents import Document, load_document
 from mmpatchioner.datasets.annotations.fields import (
     Box,
-    as_box,
     as_id,
     as_list,
+    as_number,
     as_object,
     as_size,
     as_text,
@@ -58,6 +59,7 @@ def read_visual_genome(
     image_data: _Path | None = None,
     splits_file: _Path | None = None,
     image_names: str = '{id}.jpg',
+    raw: bool = False,
 ) -> tuple[list[AnnotatedImage], Counter[str]]:
     """Read ``region_descriptions.json`` of version 1.2 or 1.0 as ControlCap converts it.
 
@@ -72,6 +74,7 @@ def read_visual_genome(
         image_data: ``image_data.json``, which has the sizes; None looks for it beside the file.
         splits_file: ``densecap_splits.json``; None looks for it beside the file.
         image_names: File names of the images: ``{id}`` is the image's id, ``{folder}`` ``VG_100K`` or ``VG_100K_2``.
+        raw: Keep all phrases and boxes as they are, the latter as [x, y, x + width, y + height].
 
     Returns:
         Images and counts of what was dropped or changed.
@@ -98,7 +101,12 @@ def read_visual_genome(
         if vg_coco and not image.is_coco:
             counts['images that are not of COCO'] += 1
             continue
-        regions = _read_regions(entry, image, split == 'train', where, counts)
+        if raw:
+            regions = tuple(
+                CaptionedRegion((phrase,), bbox=box) for phrase, box in _records(entry, where)
+            )
+        else:
+            regions = _convert(_records(entry, where), image, split == 'train', counts)
         if not regions:
             counts['images without annotation left out'] += 1
             continue
@@ -129,24 +137,30 @@ def clamp_box(box: Box, width: int, height: int) -> Box:
     )
 
 
-def _read_regions(
-    entry: dict[str, Any], image: _ImageData, is_train: bool, where: str, counts: Counter[str]
-) -> tuple[CaptionedRegion, ...]:
-    regions = []
+def _records(entry: dict[str, Any], where: str) -> Iterator[tuple[str, Box]]:
+    """Phrases and boxes, xyxy, as they are."""
     for index, record in enumerate(take(entry, 'regions', as_list, where)):
         place = f'{where}, region {index}'
-        caption = clean_phrase(take(record, 'phrase', as_text, place))
+        x, y, w, h = (take(record, key, as_number, place) for key in ('x', 'y', 'width', 'height'))
+        yield take(record, 'phrase', as_text, place), (x, y, x + w, y + h)
+
+
+def _convert(
+    records: Iterable[tuple[str, Box]], image: _ImageData, is_train: bool, counts: Counter[str]
+) -> tuple[CaptionedRegion, ...]:
+    """Regions by ControlCap's rules."""
+    regions = []
+    for phrase, raw_box in records:
+        caption = clean_phrase(phrase)
+        box = clamp_box(raw_box, image.width, image.height)
         if len(caption.split()) > MAX_WORDS:
             counts[f'captions of more than {MAX_WORDS} words dropped'] += 1
-            continue
-        x, y, w, h = as_box([record.get(key) for key in ('x', 'y', 'width', 'height')], place)
-        box = clamp_box((x, y, x + w, y + h), image.width, image.height)
-        if is_train and not caption:
+        elif is_train and not caption:
             counts['empty captions dropped'] += 1
         elif is_train and (box[2] <= box[0] or box[3] <= box[1]):
             counts['boxes without area dropped'] += 1
         else:
-            counts['boxes clamped to the image'] += box != (x, y, x + w, y + h)
+            counts['boxes clamped to the image'] += box != raw_box
             regions.append(CaptionedRegion((caption,), bbox=box))
     return tuple(regions)
 
