@@ -35,8 +35,9 @@ class LocalModel:
         self.tokenizer = from_folder_or_hub(AutoTokenizer, model, field, padding_side='left')
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
+        # `torch_dtype` is the name that transformers 4 and 5 both know.
         self.model = from_folder_or_hub(
-            AutoModelForCausalLM, model, field, dtype='auto', use_safetensors=True
+            AutoModelForCausalLM, model, field, torch_dtype='auto', use_safetensors=True
         )
         self.model.to(device).eval()
 
@@ -54,8 +55,6 @@ class LocalModel:
             do_sample=False,
             max_new_tokens=self.max_tokens,
             pad_token_id=self.tokenizer.pad_token_id,
-            # Without a chat template the model goes on with examples of its own.
-            **({} if chat else {'stop_strings': ['\n'], 'tokenizer': self.tokenizer}),
         )
         answers = sequences[:, tokens['input_ids'].shape[1] :]
         return self.tokenizer.batch_decode(answers, skip_special_tokens=True)

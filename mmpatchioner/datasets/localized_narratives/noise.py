@@ -23,14 +23,14 @@ _DEGREE_WORD = (
 _DEGREE = rf'(?:{_DEGREE_WORD} )*'
 _QUALITY = (
     rf'(?:{_BLUR}|clear|clearly visible|grainy|pixelated|noisy|shaky|faded|dull|dark|bright|(?:over|under) ?exposed'
-    r'|(?:low|poor|bad|good|high) (?:quality|resolution)|beautiful|nice|good|awesome|pleasant|wonderful)'
+    r'|(?:low|poor|bad|good|high)(?: (?:quality|resolution))?|beautiful|nice|awesome|pleasant|wonderful)'
 )
 _COLOUR = (
     r'(?:black (?:and|&) white|black white|gr[ae]y ?scale|monochrom(?:e|atic)|sepia|colou?red)'
 )
 _EDITED = (
     r'(?:edited|photoshopped|photo ?shop|cropped|zoomed(?: in| out)?|rotated|tilted|inverted|flipped|mirrored'
-    r'|animated|collaged?|computer generated)'
+    r'|animated|collaged|computer generated)'
 )
 _TAKEN = r'(?:taken|clicked|captured|shot|photographed)'
 _MEDIUM = r'(?:collages?|screenshots?|screen shots?|posters?|advertisements?|animation|cartoon)'

@@ -38,7 +38,7 @@ GUESS = (
 )
 _FILLER = r'(?:and|also|then|so|here|now|finally|next|overall|basically|well|okay|as)\b'
 _SHOWS = (
-    r'(?:shows?|is showing|consists? of|contains?|depicts?|has|have|includes?|represents?|describes?'
+    r'(?:shows?|is showing|consists? of|contains?|depicts?|(?:has|have)(?! been)|includes?|represents?|describes?'
     r'|displays?|is about|is of)'
 )
 # Going on with "of", the place is that of a thing: "in front of the house", "on the left side of the road".
