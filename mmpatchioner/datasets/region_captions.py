@@ -120,7 +120,7 @@ class RegionCaptionDataset(BaseDataset):
             searched = ', '.join(folder.searched()) or f'{folder.path}, which is no folder'
             raise FileNotFoundError(
                 f'{self._name}: {counted} are missing, the first is {missing[0]!r}; searched in {searched}. '
-                'Name their folder by data_prefix=dict(img=...)'
+                'Name the folder that has them, in a config by data_prefix=dict(img=...)'
                 + ('.' if len(missing) == total else ", or leave them out by on_missing='skip'.")
             )
         self.counts['images left out, whose file is missing'] += len(missing)

@@ -43,6 +43,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        FormatError: if it is none.
+    """
+    try:
+        return path.read_text(encoding='utf-8')
+    except UnicodeDecodeError as error:
+        raise FormatError(f'{path}: expected text in UTF-8, got other bytes') from error
+
+
 def read_tokens(path: Path) -> dict[str, list[str]]:
     """Captions of every image, in the order of the file.
 
@@ -50,17 +62,16 @@ def read_tokens(path: Path) -> dict[str, list[str]]:
         FormatError: if a line is of another form, or there is none.
     """
     captions: dict[str, list[str]] = {}
-    with path.open(encoding='utf-8') as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            match = _LINE.fullmatch(line.rstrip('\r\n'))
-            if match is None:
-                raise FormatError(
-                    f'{path}, line {number}: expected name.jpg#0<TAB>caption, got {line.strip()[:60]!r}'
-                )
-            if caption := match['caption'].strip():
-                captions.setdefault(match['image'].strip(), []).append(caption)
+    for number, line in enumerate(read_text(path).split('\n'), start=1):
+        if not line.strip():
+            continue
+        match = _LINE.fullmatch(line.rstrip('\r'))
+        if match is None:
+            raise FormatError(
+                f'{path}, line {number}: expected name.jpg#0<TAB>caption, got {line.strip()[:60]!r}'
+            )
+        if caption := match['caption'].strip():
+            captions.setdefault(match['image'].strip(), []).append(caption)
     if not captions:
         raise FormatError(f'{path}: expected captions, it has none')
     return captions
@@ -75,7 +86,7 @@ def read_splits(arguments: list[str]) -> dict[str, str]:
     splits: dict[str, str] = {}
     for argument in arguments:
         name, _, path = argument.partition('=')
-        for image in Path(path).read_text(encoding='utf-8').split():
+        for image in read_text(Path(path)).split():
             if splits.setdefault(image, name) != name:
                 raise FormatError(f'{path}: {image} is in the split {splits[image]!r} already')
     return splits
@@ -102,7 +113,7 @@ def main(argv: list[str] | None = None) -> int:
                 f'{without[0]}'
             )
         written = write_lines(args.out, entries(captions, splits))
-    except (FormatError, UnicodeDecodeError, OSError) as error:
+    except (FormatError, OSError) as error:
         print(f'token_files.py: error: {error}', file=sys.stderr)
         return _USAGE_ERROR
     print(f'{args.out}: {written:,} images; left out, on no list: {len(captions) - written:,}')
