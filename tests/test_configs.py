@@ -32,8 +32,11 @@ def small(tmp_path_factory):
         sizes = dict(
             hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=70, patch_size=14
         )
-        registers = 4 if 'registers' in str(cfg.model.neck.backbone) else 0
-        cfg.model.neck.backbone = dict(config=sizes, registers=registers)
+        if cfg.model.neck.type.endswith('CLIPNeck'):
+            cfg.model.neck.backbone = dict(config=dict(projection_dim=32, **sizes))
+        else:
+            registers = 4 if 'registers' in str(cfg.model.neck.backbone) else 0
+            cfg.model.neck.backbone = dict(config=sizes, registers=registers)
         cfg.model.neck.pop('feature_transform', None)
         head = cfg.model.caption_head
         for bridge in (head.bridge, head.get('image_bridge') or {}):
@@ -49,9 +52,9 @@ def small(tmp_path_factory):
         )
         head.decoder.tokenizer = dict(type='mmpatchioner.CaptionTokenizer', file=str(tokenizer))
         head.decoder.init_cfg = None
-        for step in cfg.test_pipeline:
-            if 'size' in step:
-                step.size = 70
+        for view in (*cfg.test_pipeline, cfg.model.get('view', {})):
+            if 'size' in view:
+                view.size = 70
         if 'detector' in cfg:
             cfg.detector.checkpoint = None
         return cfg
