@@ -112,12 +112,16 @@ def match_image(
     check_variant(variant)
     boxes = as_boxes('pred_boxes', pred_boxes)
     scores = _as_scores(pred_scores, variant)
-    for name, values in (('pred_scores', scores), ('pred_captions', pred_captions)):
-        if len(values) != len(boxes):
-            raise ValueError(
-                f'{name}: expected one for each of the {len(boxes)} predicted boxes, got {len(values)}.'
-            )
     annotated = as_boxes('gt_boxes', gt_boxes)
+    for name, values, partners in (
+        ('pred_scores', scores, boxes),
+        ('pred_captions', pred_captions, boxes),
+        ('gt_captions', gt_captions, annotated),
+    ):
+        if len(values) != len(partners):
+            raise ValueError(
+                f'{name}: expected one for each of the {len(partners)} boxes, got {len(values)}.'
+            )
     merged, texts = merge_ground_truth(annotated, gt_captions, variant, merge_thr)
     order = np.argsort(-scores, kind='stable')
     ious, targets = _best_targets(box_iou(boxes[order], merged, variant))
