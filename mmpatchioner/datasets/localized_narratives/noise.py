@@ -80,8 +80,8 @@ NOISE_PATTERNS: dict[str, re.Pattern[str]] = {
 def noise_of(sentence: str) -> str | None:
     """Name of the first pattern that a sentence about the image itself fits, or None for any other sentence.
 
-    Blur, colours, editing, how it was taken, watermarks and overlaid text are what the benchmark's authors call noise
-    (supplement of arXiv 2510.02898); the patterns are ours. A sentence that also says what is seen stays.
+    The paper (section 4.1) gives two examples, "The image is blurred" and "This image is edited"; the patterns are ours. A
+    sentence that also says what is seen stays.
 
     Example:
         >>> noise_of('In this image, the background is a bit blurred.')
