@@ -187,11 +187,15 @@ def _by_number(pairs: Sequence[Pair]) -> tuple[dict[int, list[str]], dict[int, l
 
 
 def _tokenized(pairs: Sequence[Pair], tokenizer: Tokenizer | None) -> tuple[list[Pair], Tokenizer]:
-    """The pairs with all texts tokenized, in one run."""
-    texts = [text for candidate, references in pairs for text in (candidate, *references)]
-    tokens, used = tokenize(texts, tokenizer)
+    """The pairs with all texts tokenized: all references, then all candidates, as in pycocoevalcap.
+
+    The order matters a little: after a single letter with a full stop, Stanford's tokenizer looks into the next text.
+    """
+    tokens, used = tokenize([text for _, references in pairs for text in references], tokenizer)
+    candidates, _ = tokenize([candidate for candidate, _ in pairs], used)
     rest = iter(tokens)
-    return [(next(rest), [next(rest) for _ in references]) for _, references in pairs], used
+    references = [[next(rest) for _ in several] for _, several in pairs]
+    return list(zip(candidates, references, strict=True)), used
 
 
 def _check(
