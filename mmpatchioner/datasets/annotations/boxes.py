@@ -8,6 +8,7 @@ of the image.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,7 +23,21 @@ _EXPLAINED = 0.05
 _FEW = 10  # misplaced boxes that a small file may have
 
 Size = tuple[int | None, int | None]
-_Reading = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What boxes can be mistaken for.
+
+    Attributes:
+        name: What they are then.
+        read: Makes them xyxy in pixels, of boxes (N, 4) and the (width, height) of their images, (N, 2).
+        scales: Whether it is the frame that differs, and not the order of the numbers.
+    """
+
+    name: str
+    read: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    scales: bool
 
 
 class BoxFormatError(AnnotationError):
@@ -76,7 +91,7 @@ def check_box_format(
     extents = np.repeat(
         np.array([[w or np.nan, h or np.nan] for w, h in sizes], dtype=np.float64), repeats, axis=0
     )
-    if (flat >= 0).all() and (flat <= 1).all() and not (extents <= 1).any():
+    if (np.abs(flat - 0.5) <= 0.5 + _OVERHANG).all() and not (extents <= 1).any():
         raise BoxFormatError(
             f'{source}: all coordinates lie between 0 and 1; they look like shares of the image. {remedy}'
         )
@@ -95,30 +110,12 @@ def check_box_format(
     )
 
 
-def readings() -> dict[str, _Reading]:
-    """What boxes can be mistaken for: from its name to the function that makes them xyxy in pixels.
-
-    Each takes boxes (N, 4) and the (width, height) of their images (N, 2), NaN where unknown.
-    """
-    return {
-        '[x, y, width, height]': _from_xywh,
-        f'[x1, y1, x2, y2] in images whose longest side is {LUA_SIDE} pixels': _from_lua_frame,
-        f'[x, y, width, height] in images whose longest side is {LUA_SIDE} pixels': (
-            lambda boxes, sizes: _from_lua_frame(_from_xywh(boxes), sizes)
-        ),
-        '[x1, y1, x2, y2], read as [x, y, width, height]': _undo_xywh,
-        '[x1, y1, x2, y2] in thousandths of the image': (
-            lambda boxes, sizes: boxes * np.tile(sizes, 2) / 1000
-        ),
-    }
-
-
 def _explain(boxes: np.ndarray, sizes: np.ndarray) -> str | None:
     """The first reading by which (almost) no box is misplaced."""
-    for name, reading in readings().items():
-        read = reading(boxes, sizes)
+    for reading in READINGS:
+        read = reading.read(boxes, sizes)
         if np.isfinite(read).all() and _misplaced(read, sizes).mean() <= _EXPLAINED:
-            return name
+            return reading.name
     return None
 
 
@@ -132,7 +129,7 @@ def _misplaced(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return np.asarray(wrong.any(axis=1))
 
 
-def _from_xywh(boxes: np.ndarray, _sizes: np.ndarray | None = None) -> np.ndarray:
+def _from_xywh(boxes: np.ndarray, _sizes: np.ndarray) -> np.ndarray:
     return np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]])
 
 
@@ -142,3 +139,22 @@ def _undo_xywh(boxes: np.ndarray, _sizes: np.ndarray) -> np.ndarray:
 
 def _from_lua_frame(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return boxes * sizes.max(axis=1, keepdims=True) / LUA_SIDE
+
+
+def _xywh_from_lua_frame(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    return _from_lua_frame(_from_xywh(boxes, sizes), sizes)
+
+
+def _from_thousandths(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    return boxes * np.tile(sizes, 2) / 1000
+
+
+_LUA_FRAME = f'in images whose longest side is {LUA_SIDE} pixels'
+READINGS = (
+    Reading('[x, y, width, height]', _from_xywh, scales=False),
+    Reading('[x1, y1, x2, y2] and not [x, y, width, height]', _undo_xywh, scales=False),
+    Reading(f'[x1, y1, x2, y2] {_LUA_FRAME}', _from_lua_frame, scales=True),
+    Reading(f'[x, y, width, height] {_LUA_FRAME}', _xywh_from_lua_frame, scales=True),
+    Reading('[x1, y1, x2, y2] in thousandths of the image', _from_thousandths, scales=True),
+)
+"""In the order in which they are tried."""

@@ -182,11 +182,12 @@ def _read(document: Document, name: str, task: Task, options: dict[str, Any]) ->
 
 def _check_boxes(images: Sequence[AnnotatedImage], source: str, name: str) -> None:
     form = 'x, y, width, height' if name == 'grit' else 'x1, y1, x2, y2'
+    other = "; 'grit' is [x, y, width, height]" if name == 'controlcap' else ''
     check_box_format(
         [[box for region in image.regions for box in _boxes(region)] for image in images],
         [(image.width, image.height) for image in images],
         source,
-        f'Boxes of the format {name!r} are [{form}] in pixels of the original image.',
+        f'Boxes of the format {name!r} are [{form}] in pixels of the original image{other}.',
     )
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from mmpatchioner.datasets.annotations.boxes import BoxFormatError, check_box_format, readings
+from mmpatchioner.datasets.annotations.boxes import (
+    READINGS,
+    BoxFormatError,
+    Size,
+    check_box_format,
+)
 from mmpatchioner.evaluation.functional.densecap_boxes import box_iou
 from mmpatchioner.evaluation.functional.rows import Row
 
 _MAX_IMAGES = 500
 _MIN_IOU = 0.5
+_FEW = 10  # boxes that may meet annotated ones in another frame by chance
 _MARGIN = 0.2  # by which a reading has to meet more boxes, besides meeting twice as many
 
 
@@ -28,42 +35,58 @@ def check_frames(rows: Sequence[Row], source: str) -> None:
     """
     check_box_format(
         [[_box(region['bbox']) for region in row['predictions']] for row in rows],
-        [(row['width'], row['height']) for row in rows],
+        [_size(row) for row in rows],
         source,
         'Predicted boxes are [x1, y1, x2, y2] in pixels of the original image.',
     )
-    compared = [row for row in rows if row['predictions'] and row['ground_truth']][:_MAX_IMAGES]
-    if not compared:
-        return
-    met = _share_met(compared, None)
-    for name in readings():
-        met_otherwise = _share_met(compared, name)
-        if met_otherwise > 2 * met + _MARGIN:
+    pairs = [
+        (_boxes(row['predictions']), _boxes(row['ground_truth']), _size(row))
+        for row in rows
+        if row['predictions'] and row['ground_truth']
+    ][:_MAX_IMAGES]
+    met = _share_met((boxes, truth) for boxes, truth, _ in pairs)
+    few = sum(len(boxes) for boxes, _, _ in pairs) < _FEW
+    for reading in READINGS:
+        if few and reading.scales:
+            continue
+        shares = {
+            'they': _share_met(
+                (reading.read(boxes, _sizes(boxes, size, truth)), truth)
+                for boxes, truth, size in pairs
+            ),
+            'the annotated ones': _share_met(
+                (boxes, reading.read(truth, _sizes(truth, size, boxes)))
+                for boxes, truth, size in pairs
+            ),
+        }
+        which = max(shares, key=lambda key: shares[key])
+        if shares[which] > 2 * met + _MARGIN:
             raise BoxFormatError(
-                f'{source}: {met:.0%} of the boxes meet an annotated box, but {met_otherwise:.0%} if they are read as '
-                f'{name}. Both files have to have [x1, y1, x2, y2] in pixels of the original image.'
+                f'{source}: {met:.0%} of the boxes meet an annotated box, but {shares[which]:.0%} if {which} are read '
+                f'as {reading.name}. Both files have to have [x1, y1, x2, y2] in pixels of the original image.'
             )
 
 
-def _share_met(rows: Sequence[Row], reading: str | None) -> float:
-    """Share of the predicted boxes that have an IoU of one half with an annotated one."""
-    met = total = 0
-    for row in rows:
-        boxes = np.array([region['bbox'] for region in row['predictions']], dtype=np.float64)
-        truth = np.array([region['bbox'] for region in row['ground_truth']], dtype=np.float64)
-        if reading is not None:
-            boxes = readings()[reading](boxes, np.broadcast_to(_size(row, truth), (len(boxes), 2)))
-        met += int((box_iou(boxes, truth).max(axis=1) >= _MIN_IOU).sum())
-        total += len(boxes)
-    return met / total
+def _share_met(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Share of the predicted boxes that have an IoU of one half with an annotated one; 0 without any."""
+    best = [box_iou(boxes, truth).max(axis=1) for boxes, truth in pairs]
+    return float((np.concatenate(best) >= _MIN_IOU).mean()) if best else 0.0
 
 
-def _size(row: Row, truth: np.ndarray) -> np.ndarray:
-    """(width, height) of the image, or as far as the annotated boxes reach."""
-    width, height = row['width'], row['height']
+def _sizes(boxes: np.ndarray, size: Size, others: np.ndarray) -> np.ndarray:
+    """(width, height) of the image for each box; if it is unknown, how far the boxes of the other file reach."""
+    width, height = size
     if width is None or height is None:
-        return truth[:, 2:].max(axis=0)
-    return np.array([width, height], dtype=np.float64)
+        return np.broadcast_to(others[:, 2:].max(axis=0), (len(boxes), 2))
+    return np.broadcast_to(np.array([width, height], dtype=np.float64), (len(boxes), 2))
+
+
+def _boxes(regions: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    return np.array([region['bbox'] for region in regions], dtype=np.float64)
+
+
+def _size(row: Row) -> Size:
+    return row['width'], row['height']
 
 
 def _box(values: Sequence[float]) -> tuple[float, float, float, float]:
