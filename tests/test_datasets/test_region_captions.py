@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from PIL import Image
 from tiny_captioner import tiny_config
 
+from mmpatchioner.apis.zoo import config_root
 from mmpatchioner.datasets import (
     DenseCaptionDataset,
     ImageCaptionDataset,
@@ -21,7 +25,12 @@ from mmpatchioner.datasets import (
 )
 from mmpatchioner.datasets.annotations import AnnotationError
 from mmpatchioner.datasets.image_files import ImageFolder
-from mmpatchioner.registry import DATASETS, MODELS
+from mmpatchioner.registry import DATASETS, METRICS, MODELS
+
+TASKS = ('dense', 'region-set', 'trace', 'image')
+DATASET_FILES = sorted(
+    path for task in TASKS for path in (config_root() / '_base_/datasets').glob(f'*_{task}.py')
+)
 
 
 @pytest.fixture
@@ -190,3 +199,23 @@ def test_every_photo_of_flickr8k_regions_is_captioned_in_the_order_of_its_boxes(
             assert sample.region_notes == {}
             captioned += len(sample.pred_instances.captions)
     assert captioned == 540
+
+
+def test_the_lines_that_the_documentation_shows_are_read(tmp_path):
+    page = (Path(__file__).parents[2] / 'docs' / 'datasets.md').read_text()
+    boxes, whole = re.findall(r'```json\n(.*?)\n```', page, flags=re.DOTALL)
+    Image.new('RGB', (640, 480)).save(tmp_path / 'a.jpg')
+    for kind, text in ((DenseCaptionDataset, boxes), (ImageCaptionDataset, whole)):
+        (tmp_path / 'own.jsonl').write_text(text)
+        dataset = kind(ann_file='own.jsonl', data_root=str(tmp_path))
+        assert len(dataset.get_data_info(0)['gt_regions'][0]['captions']) == 2
+
+
+@pytest.mark.parametrize('path', DATASET_FILES, ids=lambda path: path.stem)
+def test_every_dataset_file_has_the_metric_of_its_task(path):
+    cfg = Config.fromfile(path)
+    task = path.stem.rpartition('_')[2].replace('-', '_')
+    assert DATASETS.get(cfg.test_dataloader.dataset.type).task == task
+    assert METRICS.get(cfg.test_evaluator.type).task == task
+    page = (Path(__file__).parents[2] / 'docs' / 'datasets.md').read_text()
+    assert path.name in page
