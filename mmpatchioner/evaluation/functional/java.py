@@ -48,7 +48,7 @@ def find_java() -> Path:
         found = shutil.which('java', path=str(Path(home) / 'bin'))
     if found is None:
         raise JavaNotFoundError
-    return Path(found)
+    return Path(found).absolute()
 
 
 def coco_caption_file(name: str) -> Path:

@@ -160,7 +160,12 @@ class Meteor(MeteorScorer):
             def on_reply(index: int, reply: bytes, sent: list[Key] = sent) -> None:
                 replies.add({sent[index]: reply})
 
-            process = MeteorProcess(command, jar.parent, on_reply, replies.fail)
+            try:
+                process = MeteorProcess(command, jar.parent, on_reply, replies.fail)
+            except MeteorError:
+                _close_all(self._processes)
+                self._processes.clear()
+                raise
             self._processes.append(process)
 
     def _save(self) -> None:
