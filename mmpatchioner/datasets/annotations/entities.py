@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Sequence
 
 from mmpatchioner.datasets.annotations.base import AnnotatedImage, CaptionedRegion
 from mmpatchioner.datasets.annotations.documents import Document
 from mmpatchioner.datasets.annotations.fields import as_box, as_list, as_object
 from mmpatchioner.datasets.annotations.image_names import are_coco_ids, image_name
 
-_COCO_NAMES = ('COCO_val2014_{number:012d}.jpg', 'COCO_train2014_{number:012d}.jpg')
+_COCO_NAMES = 'COCO_val2014_{number:012d}.jpg'
 
 
 def is_entities(document: Document) -> bool:
@@ -29,9 +27,7 @@ def is_entities(document: Document) -> bool:
 
 
 def read_entities(
-    document: Document,
-    image_names: str | Sequence[str] | None = None,
-    image_root: str | os.PathLike[str] | None = None,
+    document: Document, image_names: str | None = None
 ) -> tuple[list[AnnotatedImage], Counter[str]]:
     r"""Read ``{"image_id": {"caption\nanother caption": [[x1, y1, x2, y2], ...]}}``.
 
@@ -41,7 +37,6 @@ def read_entities(
         document: The file.
         image_names: File names of the images; see :func:`image_name`. None takes COCO 2014's where all ids can be
             COCO's, and else ``ID.jpg``.
-        image_root: Folder of the images, in which to see which of several names is there.
 
     Returns:
         Images and an empty count.
@@ -50,7 +45,7 @@ def read_entities(
         AnnotationError: if a value is of another form.
     """
     content = as_object(document.value, document.name)
-    templates = image_names or (_COCO_NAMES if are_coco_ids(content) else '{id}.jpg')
+    template = image_names or (_COCO_NAMES if are_coco_ids(content) else '{id}.jpg')
     images = []
     for image_id, samples in content.items():
         where = f'{document.name}, image {image_id}'
@@ -61,9 +56,7 @@ def read_entities(
             )
             for captions, boxes in as_object(samples, where).items()
         )
-        images.append(
-            AnnotatedImage(image_id, image_name(image_id, templates, image_root), regions)
-        )
+        images.append(AnnotatedImage(image_id, image_name(image_id, template), regions))
     return images, Counter()
 
 

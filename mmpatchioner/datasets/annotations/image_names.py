@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 _LARGEST_COCO_ID = 581_929
 _SUFFIXES = frozenset(('.jpg', '.jpeg', '.png', '.webp', '.bmp'))
 
 
-def image_name(
-    image_id: str,
-    templates: str | Sequence[str] = '{id}.jpg',
-    root: str | os.PathLike[str] | None = None,
-) -> str:
+def image_name(image_id: str, template: str = '{id}.jpg') -> str:
     """The file name of an image.
 
     Args:
         image_id: Id, or a file name, which is returned as it is.
-        templates: How names are made: ``{id}`` is the id as text, ``{number:012d}`` as a number. Of several, the first
-            that names a file below ``root`` is taken, or else the first of all.
-        root: Folder of the images; None looks for no file.
+        template: How the name is made: ``{id}`` is the id as text, ``{number:012d}`` as a number.
 
     Example:
         >>> image_name('391895', 'val2017/{number:012d}.jpg')
@@ -29,11 +22,8 @@ def image_name(
     """
     if Path(image_id).suffix.lower() in _SUFFIXES:
         return image_id
-    templates = [templates] if isinstance(templates, str) else templates
-    names = [_fill(template, image_id) for template in templates]
-    if root is not None:
-        return next((name for name in names if (Path(root) / name).is_file()), names[0])
-    return names[0]
+    number = int(image_id) if image_id.isdecimal() else 0
+    return template.format(id=image_id, number=number)
 
 
 def are_coco_ids(image_ids: Iterable[str]) -> bool:
@@ -44,8 +34,3 @@ def are_coco_ids(image_ids: Iterable[str]) -> bool:
         (True, False)
     """
     return all(image_id.isdecimal() and int(image_id) <= _LARGEST_COCO_ID for image_id in image_ids)
-
-
-def _fill(template: str, image_id: str) -> str:
-    number = int(image_id) if image_id.isdecimal() else 0
-    return template.format(id=image_id, number=number)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Sequence
 
 from mmpatchioner.datasets.annotations.base import (
     AnnotatedImage,
@@ -16,7 +14,7 @@ from mmpatchioner.datasets.annotations.entities import split_captions
 from mmpatchioner.datasets.annotations.fields import as_list, as_object, as_point, as_text, take
 from mmpatchioner.datasets.annotations.image_names import are_coco_ids, image_name
 
-_COCO_NAMES = ('val2017/{number:012d}.jpg', 'train2017/{number:012d}.jpg')
+_COCO_NAMES = 'val2017/{number:012d}.jpg'
 
 
 def is_traces(document: Document) -> bool:
@@ -29,9 +27,7 @@ def is_traces(document: Document) -> bool:
 
 
 def read_traces(
-    document: Document,
-    image_names: str | Sequence[str] | None = None,
-    image_root: str | os.PathLike[str] | None = None,
+    document: Document, image_names: str | None = None
 ) -> tuple[list[AnnotatedImage], Counter[str]]:
     r"""Read ``{"image_id": {"captions": [...], "traces": [[{"x", "y", "t"}, ...], ...]}}``.
 
@@ -42,8 +38,6 @@ def read_traces(
         document: The file.
         image_names: File names of the images; see :func:`image_name`. None takes COCO 2017's where all ids can be
             COCO's, and else ``ID.jpg``.
-        image_root: Folder of the images, in which to see which of several names is there: images of Karpathy's test
-            split are in val2017 or train2017.
 
     Returns:
         Images and an empty count.
@@ -52,7 +46,7 @@ def read_traces(
         AnnotationError: if a value is of another form, or there are more captions than traces or fewer.
     """
     content = as_object(document.value, document.name)
-    templates = image_names or (_COCO_NAMES if are_coco_ids(content) else '{id}.jpg')
+    template = image_names or (_COCO_NAMES if are_coco_ids(content) else '{id}.jpg')
     images = []
     for image_id, samples in content.items():
         where = f'{document.name}, image {image_id}'
@@ -69,7 +63,5 @@ def read_traces(
             )
             for caption, trace in zip(captions, traces, strict=True)
         )
-        images.append(
-            AnnotatedImage(image_id, image_name(image_id, templates, image_root), regions)
-        )
+        images.append(AnnotatedImage(image_id, image_name(image_id, template), regions))
     return images, Counter()

@@ -29,13 +29,6 @@ def test_keys_are_references(tmp_path):
     assert annotations.images[0].file_name == 'COCO_val2014_000000391895.jpg'
 
 
-def test_the_image_that_is_there_gives_the_name(tmp_path):
-    (tmp_path / 'COCO_train2014_000000000042.jpg').touch()
-    path = write(tmp_path / 'a.json', {'42': {'a man': [BOX]}})
-    (image,) = read_annotations(path, 'region_set', image_root=tmp_path).images
-    assert image.file_name == 'COCO_train2014_000000000042.jpg'
-
-
 def test_traces_in_two_files(tmp_path):
     trace = [{'x': 0.1, 'y': 0.2, 't': 0.0}, {'x': 1.2, 'y': 0.5, 't': 0.1}]
     first = write(tmp_path / '1.json', {'137576': {'captions': ['a\nb'], 'traces': [trace]}})
