@@ -14,8 +14,8 @@ from mmpatchioner.datasets.samplers import LengthGroupedSampler
 
 __all__ = [
     'CaptionEmbeddingDataset',
-    'EvaluationSampler',
     'DenseCaptionDataset',
+    'EvaluationSampler',
     'ImageCaptionDataset',
     'LengthGroupedSampler',
     'PatchFeatureTextDataset',
