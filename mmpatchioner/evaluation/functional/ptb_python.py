@@ -56,11 +56,11 @@ _RULES = tuple(
         # Words with an apostrophe
         rf'[lLdDjJ]{_APOSTROPHE}(?!{_VERB})',
         rf'[A-HJ-XZdoln]{_APOSTROPHE}(?!{_VERB}){_L}{{2,}}',
-        rf'{_L}*[aeiouyAEIOUY]{_APOSTROPHE}[aeiouAEIOU]{_L}*',
+        rf'(?![yY]{_APOSTROPHE}){_L}*[aeiouyAEIOUY]{_APOSTROPHE}[aeiouAEIOU]{_L}*',
         rf'(?:[cC]{_APOSTROPHE}mon|[nN]at{_APOSTROPHE}l|[lL]i{_APOSTROPHE}l)',
         rf'[yY]{_APOSTROPHE}(?={_L}{{2,}})',
         rf'(?:[sS]omethin|[dD]unkin|[oO]l){_APOSTROPHE}',
-        rf'{_APOSTROPHE}(?:[nN]{_APOSTROPHE}?{_END}|[nN]{_APOSTROPHE}|em|till?|cause|[tT](?=is|was))',
+        rf'{_APOSTROPHE}(?:[nN]{_APOSTROPHE}|[nN]{_END}|em|till?|cause|[tT](?=is|was))',
         rf'{_APOSTROPHE}\d\d(?![^\W_]|{_APOSTROPHE})',
         # Numbers, dates, fractions, telephone numbers
         r'[-+]?(?:\d*(?:[.:,]\d+)+|\d+)',
