@@ -8,6 +8,7 @@ import torch
 from mmengine.config import Config
 
 from mmpatchioner.apis import CaptionInferencer, InputError, available_models
+from mmpatchioner.apis.building import join_detector
 from mmpatchioner.apis.detectors import find_detector_config
 from mmpatchioner.apis.zoo import config_root
 from mmpatchioner.models.bridges import save_memory
@@ -94,6 +95,13 @@ def test_every_model_captions_regions_of_every_kind(small, name, tmp_path):
         assert all(region.detection_score is not None and region.label for region in found)
         expected = 'mask' if cfg.model.get('use_masks') else 'box'
         assert {region.kind for region in found} == {expected}
+
+
+def test_crops_are_of_the_original_image_beside_a_detector(small):
+    cfg, _ = join_detector(small(available_models()['mini_crops']), 'rtmdet_tiny_8xb32-300e_coco')
+    steps = [step.type.rpartition('.')[2] for step in cfg.test_pipeline]
+    assert steps[:3] == ['LoadImageFromFile', 'KeepImage', 'AddPatchView'] and 'Resize' in steps
+    assert cfg.model.type == 'mmpatchioner.CropCaptioner'
 
 
 def lenient_detector(name: str, folder: Path) -> str:

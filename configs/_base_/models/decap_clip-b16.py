@@ -1,7 +1,7 @@
 # DeCap on CLIP ViT-B/16 (arXiv 2303.03032), the paper's baseline: what stands for an image is CLIP's class token, in the
 # space of the texts without an alignment. The memory's rows have unit length and the projection is not normalised, as
-# in the released code that gave the published numbers; DeCap itself normalises. docs/converters.md tells how to make the
-# two files of the published ones.
+# in the released code that gave the published numbers; DeCap itself normalises. The two files are converted published
+# ones (docs/converters.md), or made by configs/training/{memory,decap}_clip-b16_coco.py.
 model = dict(
     type='mmpatchioner.DenseCaptioner',
     neck=dict(
