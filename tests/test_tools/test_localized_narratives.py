@@ -55,7 +55,7 @@ def test_conversion(narratives, tmp_path, capsys):
         ],
         '42': [('A cup on the table.',)],
     }
-    report = ' '.join(capsys.readouterr().err.split())
+    report = ' '.join(capsys.readouterr().out.split())
     for line in (
         'narratives read 4',
         'sentences of the others 7',
@@ -90,7 +90,7 @@ def test_options(narratives, tmp_path, capsys):
         '42': [('A cup on the table.',)],
         '1007129816': [('A cat.',), ('A cat.',)],
     }
-    report = ' '.join(capsys.readouterr().err.split())
+    report = ' '.join(capsys.readouterr().out.split())
     assert 'of other images 2' in report
     assert 'samples merged into others 2' in report
     assert 'images of the list without a sample 1' in report
@@ -101,7 +101,7 @@ def test_options(narratives, tmp_path, capsys):
         '42': [('On the table there is a cup.',), ('The photo is edited.',)],
         '7': [('This image is edited.',)],
     }
-    assert 'of other datasets 2' in ' '.join(capsys.readouterr().err.split())
+    assert 'of other datasets 2' in ' '.join(capsys.readouterr().out.split())
 
 
 class Upper(BaseHTTPRequestHandler):

@@ -128,7 +128,7 @@ def read_all(paths: Sequence[str], select: Selection, progress: Progress) -> Ite
             yield from read_narratives(stream, path, select)
 
 
-def convert(args: argparse.Namespace, console: Console) -> None:
+def convert(args: argparse.Namespace) -> None:
     """Convert and report.
 
     Raises:
@@ -145,14 +145,14 @@ def convert(args: argparse.Namespace, console: Console) -> None:
     counts = ConversionCounts()
     with ExitStack() as stack:
         rewriter = build_rewriter(args, stack)
-        progress = stack.enter_context(Progress(console=console, transient=True))
+        progress = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
         narratives = read_all(args.narratives, Selection(counts, images, args.dataset_id), progress)
         samples = trace_samples(narratives, rewriter, counts, not args.keep_noise, args.min_points)
         first = next(samples, None)
         if first is None:
             raise AnnotationError(f'no sample is left: {summary(counts)}')
         written = write_traces(chain([first], samples), args.out, args.merge)
-    console.print(report(counts, written, images))
+    Console().print(report(counts, written, images))
 
 
 def summary(counts: ConversionCounts) -> str:
@@ -182,7 +182,7 @@ def report(
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
-        convert(args, Console(stderr=True))
+        convert(args)
     except (AnnotationError, RewriteError, CheckpointError, OSError) as error:
         message = ' '.join(str(error).split())
         print(f'localized_narratives.py: error: {message}', file=sys.stderr)

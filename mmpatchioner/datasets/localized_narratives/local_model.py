@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
@@ -17,18 +16,15 @@ class LocalModel:
         model: Local folder or hub id of a model with safetensors weights and its tokenizer.
         device: Where it runs, e.g. ``cuda``.
         max_tokens: Longest answer.
-        name: Name in the cache; None is the last part of ``model``.
 
     Raises:
         CheckpointError: if there is no such model.
     """
 
-    def __init__(
-        self, model: str, device: str = 'cpu', max_tokens: int = 64, name: str | None = None
-    ) -> None:
+    def __init__(self, model: str, device: str = 'cpu', max_tokens: int = 64) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        self.name = name or Path(model).name
+        self.name = model
         self.max_tokens = max_tokens
         field = 'language model'
         # Left, so that every answer starts where its prompt ends.

@@ -38,6 +38,8 @@ _KIND = (
     rf'(?:{_QUALITY}|{_COLOUR}|{_EDITED}|{_MEDIUM}|black|white|and|old|vintage|graphical?|digital|painted|close ?up'
     r'|aerial|out ?door|in ?door|night ?time|day ?time|night|day|panoramic|selfie|sample|single|group|reference|some)'
 )
+# Repetitions are bounded where a text can be read in several ways: otherwise the time would be exponential.
+_KINDS = rf'(?:{_KIND} ){{0,6}}'
 _MARK = (
     r'(?:water ?marks?|logos?|texts?|words|letters|captions?|time ?stamps?|dates?|signatures?|copyrights?'
     r'|borders?|symbols?)'
@@ -49,7 +51,7 @@ _BACKGROUND = r'(?:the |this )?(?:background|back ?drop|surroundings?|rest)'
 # What may follow a predicate without adding anything that is seen: "and edited", "in the background".
 _REST = (
     rf'(?: (?:and|with|or|{LOCATION}|{_DEGREE_WORD}|{_QUALITY}|{_COLOUR}|{_EDITED}'
-    r'|colou?r|effects?|version))*$'
+    r'|colou?r|effects?|version)){0,6}$'
 )
 
 # From the start of a sentence that was freed of what leads in ("in this image we can see that").
@@ -60,16 +62,16 @@ NOISE_PATTERNS: dict[str, re.Pattern[str]] = {
         'colour': rf'{_ABOUT_IMAGE} {COPULA} {_DEGREE}(?:an? )?{_COLOUR}{_REST}',
         'edited': rf'{_ABOUT_IMAGE} {COPULA} {_DEGREE}(?:an? )?{_EDITED}{_REST}',
         # The rest says where or when; with a clause of its own it also says what is there.
-        'taken': rf'(?:{THE_IMAGE}|(?:this|it) {COPULA} {_ARTICLE}(?:{_KIND} )*{IMAGE}(?: (?:which|that))?)'
+        'taken': rf'(?:{THE_IMAGE}|(?:this|it) {COPULA} {_ARTICLE}{_KINDS}{IMAGE}(?: (?:which|that))?)'
         rf'(?: {COPULA})?(?: (?:also|probably|being))* {_TAKEN}\b'
         r'(?!.*\b(?:where|which|there (?:is|are)|(?:we|i) can|with)\b)',
-        'kind': rf'(?:this|it|that|{THE_IMAGE}) {COPULA} {_ARTICLE}(?:{_KIND} )*(?:{IMAGE}|{_MEDIUM}){_REST}',
-        'collage': rf'(?:(?:this|it|that|{THE_IMAGE}) {COPULA} )?{_ARTICLE}(?:{_KIND} )*'
+        'kind': rf'(?:this|it|that|{THE_IMAGE}) {COPULA} {_ARTICLE}{_KINDS}(?:{IMAGE}|{_MEDIUM}){_REST}',
+        'collage': rf'(?:(?:this|it|that|{THE_IMAGE}) {COPULA} )?{_ARTICLE}{_KINDS}'
         rf'(?:collage|group|set|combination) of (?:\w+ ){{0,2}}{IMAGE}$',
         'background': rf'(?:{_BACKGROUND}(?: of {THE_IMAGE})?|it|everything) {COPULA} {_DEGREE}{_BLUR}{_REST}'
         rf'|{_ARTICLE}{_BLUR} (?:background|view|image|effect)$',
         'mark': rf'{_ARTICLE}(?:\w+ )?{_MARK}(?: (?:is|are))?(?: (?:written|printed|added|present|placed|visible))?'
-        rf'(?: {LOCATION}(?! of\b))*$'
+        rf'(?: {LOCATION}(?! of\b)){{0,3}}$'
         rf'|{_ARTICLE}(?:\w+ )?water ?marks?\b(?! (?:on|over) (?!{THE_IMAGE}))',
         'lettering': rf'(?:it|something|some ?thing|(?:some )?text|(?:some )?words) (?:is|are) (?:written|printed)'
         rf' {LOCATION_IN_IMAGE}$',
@@ -80,8 +82,8 @@ NOISE_PATTERNS: dict[str, re.Pattern[str]] = {
 def noise_of(sentence: str) -> str | None:
     """Name of the first pattern that a sentence about the image itself fits, or None for any other sentence.
 
-    The paper (section 4.1) gives two examples, "The image is blurred" and "This image is edited"; the patterns are ours. A
-    sentence that also says what is seen stays.
+    The paper (section 4.1) gives two examples, "The image is blurred" and "This image is edited"; the patterns are our
+    own. A sentence that also says what is seen stays.
 
     Example:
         >>> noise_of('In this image, the background is a bit blurred.')

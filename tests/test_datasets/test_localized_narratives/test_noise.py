@@ -121,3 +121,16 @@ def test_sentences_about_the_image_go(name, sentence):
 @pytest.mark.parametrize(('name', 'sentence'), cases(STAYS))
 def test_sentences_about_what_is_seen_stay(name, sentence):
     assert noise_of(sentence) is None
+
+
+@pytest.mark.parametrize(
+    'sentence',
+    [
+        'The image is blurred ' + 'and in the background of the image ' * 100 + 'dog',
+        'This is a ' + 'black and white ' * 100 + 'dog',
+        'Text ' + 'in the top left corner of the image ' * 100 + 'dog',
+    ],
+)
+def test_repetitions_come_to_an_end(sentence):
+    """Each part can be read in two ways; trying all of them would never end."""
+    assert noise_of(sentence) is None
