@@ -17,7 +17,15 @@ from typing import Any
 
 from rich.console import Console
 
-from mmpatchioner.datasets.annotations import FORMATS, TASKS, AnnotationError, read_annotations
+from mmpatchioner.checkpoints import CheckpointError
+from mmpatchioner.datasets.annotations import (
+    FORMATS,
+    TASKS,
+    AnnotationError,
+    Annotations,
+    read_annotations,
+)
+from mmpatchioner.datasets.image_files import ImageFolder
 from mmpatchioner.evaluation.functional.densecap_ap import dense_captioning_map
 from mmpatchioner.evaluation.functional.meteor import Meteor
 from mmpatchioner.evaluation.functional.meteor_scorer import MeteorScorer
@@ -25,6 +33,7 @@ from mmpatchioner.evaluation.functional.recorded_meteor import RecordedMeteor, U
 from mmpatchioner.evaluation.functional.rows import Row, RowError
 from mmpatchioner.evaluation.functional.scoring import (
     CAPTION_METRICS,
+    ClipScores,
     ScoreReport,
     ScoreSettings,
     match_row,
@@ -33,6 +42,7 @@ from mmpatchioner.evaluation.functional.scoring import (
 from mmpatchioner.evaluation.predictions import (
     PREDICTION_FORMATS,
     PredictionError,
+    Predictions,
     join_rows,
     read_predictions,
 )
@@ -43,6 +53,7 @@ from mmpatchioner.evaluation.row_file import RowFileError, read_rows
 from mmpatchioner.visualization.pr_curves import save_pr_curves
 
 _USAGE_ERROR = 2
+_PICTURES = ('.png', '.svg', '.pdf')
 _FORMATS = """
 predictions (found by their keys, or named by --prediction-format)
   by_image  {"image_id": [{"bbox": [x1, y1, x2, y2], "caption": "...", "score": 0.9}]}
@@ -155,7 +166,35 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     metrics.add_argument(
         '--recorded-meteor', metavar='FILE', help='METEOR that was recorded, without Java'
     )
+    clip = parser.add_argument_group('CLIP-S and PAC-S, which load a model')
+    clip.add_argument('--images', metavar='FOLDER', help='of the images; computes these metrics')
+    clip.add_argument(
+        '--clip', metavar='MODEL', help='CLIP ViT-B/32, folder or hub id (default: that of OpenAI)'
+    )
+    clip.add_argument(
+        '--pac-weights', metavar='FILE', help="the authors' clip_ViT-B-32.pth, for PAC-S"
+    )
     return parser.parse_args(argv)
+
+
+def check_options(args: argparse.Namespace) -> None:
+    """Check what can be known before a file is read.
+
+    Raises:
+        OptionError: if options do not go together.
+    """
+    if args.lua_data and (args.task, args.variant) != ('dense', 'lua'):
+        raise OptionError('--lua-data: expected --task dense --variant lua with it')
+    if args.lua_data and not args.annotations:
+        raise OptionError("--lua-data: expected Visual Genome's region_descriptions.json with it")
+    if args.curves and args.task != 'dense':
+        raise OptionError('--curves: only dense captioning has them')
+    if args.curves and Path(args.curves).suffix not in _PICTURES:
+        raise OptionError(f'--curves {args.curves}: expected an ending of {", ".join(_PICTURES)}')
+    if (args.clip or args.pac_weights) and not args.images:
+        raise OptionError('--clip, --pac-weights: expected --images, the folder of the images')
+    if args.images and args.lua_data:
+        raise OptionError('--images: the boxes of --lua-data are not in pixels of the images')
 
 
 def load_rows(args: argparse.Namespace) -> tuple[list[Row], Counter[str]]:
@@ -193,16 +232,15 @@ def load_rows(args: argparse.Namespace) -> tuple[list[Row], Counter[str]]:
     )
     if args.lua_data:
         rows = to_lua_frame(rows)
+    files: dict[str, Annotations | Predictions] = {
+        'annotations': annotations,
+        'predictions': predictions,
+    }
     noticed = Counter(
         {
-            f'annotations ({annotations.source_format}): {k}': n
-            for k, n in annotations.counts.items()
-        }
-    )
-    noticed += Counter(
-        {
-            f'predictions ({predictions.source_format}): {k}': n
-            for k, n in predictions.counts.items()
+            f'{kind} ({file.source_format}): {what}': count
+            for kind, file in files.items()
+            for what, count in file.counts.items()
         }
     )
     noticed['images without a prediction'] = len(annotations.images) - sum(
@@ -212,13 +250,7 @@ def load_rows(args: argparse.Namespace) -> tuple[list[Row], Counter[str]]:
 
 
 def annotation_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Options of the format of the annotations.
-
-    Raises:
-        OptionError: if the data preparation of the original evaluator is asked for without that evaluator.
-    """
-    if args.lua_data and (args.task, args.variant) != ('dense', 'lua'):
-        raise OptionError('--lua-data: expected --task dense --variant lua with it')
+    """Options of the format of the annotations."""
     options = {
         'split': args.split,
         'vg_coco': args.vg_coco,
@@ -229,13 +261,43 @@ def annotation_options(args: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value}
 
 
+def with_images(rows: Sequence[Row], folder: str) -> list[Row]:
+    """Rows that name the files of their images.
+
+    Raises:
+        FileNotFoundError: if an image is not in the folder.
+    """
+    images = ImageFolder(folder)
+    located: list[Row] = []
+    for row in rows:
+        path = images.find(row['file_name'])
+        if path is None:
+            raise FileNotFoundError(f'--images {folder}: it has no {row["file_name"]}')
+        located.append({**row, 'file_name': str(path)})
+    return located
+
+
+def clip_scores(args: argparse.Namespace) -> ClipScores | None:
+    """CLIP's metrics, if there are images for them."""
+    if not args.images:
+        return None
+    from mmpatchioner.evaluation.clip_rows import ClipRows  # loads transformers
+
+    model = {'model': args.clip} if args.clip else {}
+    return ClipRows(pac_weights=args.pac_weights, **model)
+
+
 @contextmanager
 def meteor_scorer(args: argparse.Namespace) -> Iterator[MeteorScorer | None]:
     """METEOR as the command line wants it; its processes end with the block."""
     if args.no_meteor:
         yield None
     elif args.recorded_meteor:
-        yield RecordedMeteor(args.recorded_meteor)
+        try:
+            recorded = RecordedMeteor(args.recorded_meteor)
+        except ValueError as error:
+            raise OptionError(f'--recorded-meteor: {error}') from error
+        yield recorded
     else:
         with Meteor(workers=args.meteor_workers, cache=args.meteor_cache) as meteor:
             yield meteor
@@ -250,13 +312,14 @@ def evaluate(args: argparse.Namespace, rows: Sequence[Row]) -> ScoreReport:
             metrics=tuple(args.metrics),
             meteor=meteor,
             spice=args.spice,
+            clip=clip_scores(args),
         )
         report = score_rows(args.task, rows, settings)
         if args.curves:
-            scored = meteor is not None and 'map' in report.scores
+            scorer = meteor if 'map' in report.scores else None
             result = dense_captioning_map(
                 [match_row(row, args.variant) for row in rows],
-                meteor.score if scored else None,
+                None if scorer is None else scorer.score,
                 variant=args.variant,
                 strict_npos=args.strict_npos,
             )
@@ -267,9 +330,10 @@ def evaluate(args: argparse.Namespace, rows: Sequence[Row]) -> ScoreReport:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     try:
-        if args.curves and args.task != 'dense':
-            raise OptionError('--curves: only dense captioning has them')
+        check_options(args)
         rows, noticed = load_rows(args)
+        if args.images:
+            rows = with_images(rows, args.images)
         for what, count in noticed.items():
             print(f'{what}: {count:,}')
         with Console(stderr=True).status(f'Scoring {len(rows):,} images'):
@@ -286,6 +350,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'Scores: {out}')
     except (
         AnnotationError,
+        CheckpointError,
         OptionError,
         OSError,
         PredictionError,

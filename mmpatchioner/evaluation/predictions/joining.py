@@ -20,8 +20,6 @@ from mmpatchioner.evaluation.predictions.base import (
 from mmpatchioner.evaluation.predictions.frames import check_frames
 from mmpatchioner.evaluation.predictions.image_index import ImageIndex
 
-_GEOMETRY = ('bbox', 'bboxes', 'points')
-
 
 def join_rows(
     task: Task,
@@ -109,13 +107,20 @@ def _row(image: AnnotatedImage, predicted: PredictedImage, predictions: Predicti
                 'do.'
             )
         scale = max(width, height) / predictions.longest_side
+    truth = [_reference(region) for region in image.regions]
+    predicted_regions = [_predicted(caption, scale) for caption in predicted.captions]
+    if predictions.task != 'dense' and len(truth) == len(predicted_regions):
+        predicted_regions = [
+            _placed(region, reference)
+            for region, reference in zip(predicted_regions, truth, strict=True)
+        ]
     return {
         'image_id': image.image_id,
         'file_name': image.file_name,
         'height': height,
         'width': width,
-        'predictions': [_predicted(caption, scale) for caption in predicted.captions],
-        'ground_truth': [_reference(region) for region in image.regions],
+        'predictions': predicted_regions,
+        'ground_truth': truth,
     }
 
 
@@ -126,6 +131,16 @@ def _predicted(caption: PredictedCaption, scale: float) -> PredictedRegion:
     if caption.bbox is not None:
         region['bbox'] = [value * scale for value in caption.bbox]
     return region
+
+
+def _placed(region: PredictedRegion, reference: ReferenceRegion) -> PredictedRegion:
+    """A caption with the place of the annotated region that it belongs to."""
+    placed: PredictedRegion = {**region}
+    if 'bboxes' in reference:
+        placed['bboxes'] = reference['bboxes']
+    if 'points' in reference:
+        placed['points'] = reference['points']
+    return placed
 
 
 def _reference(region: CaptionedRegion) -> ReferenceRegion:
