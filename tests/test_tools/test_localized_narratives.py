@@ -169,6 +169,7 @@ def test_bad_command_lines_end_with_status_2(narratives, tmp_path, capsys):
         ([noise], 'no sample is left: 1 narratives read'),
         ([narratives, '--images', tmp_path / 'none.json'], 'none.json'),
         ([narratives, '--images', broken], 'expected JSON'),
+        ([narratives, '--split', 'test'], '--split: expected --images too'),
         ([narratives, '--min-points', '0'], '--min-points: expected 1 or more'),
         ([narratives, *llm], 'name the model with --llm'),
         ([narratives, *llm, '--llm', tmp_path / 'none'], 'neither a local folder'),

@@ -57,6 +57,10 @@ _COUNTS = {
 }
 
 
+class OptionError(Exception):
+    """A command line argument can not be used."""
+
+
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(':')[0])
     parser.add_argument('narratives', nargs='+', help='files of narratives, .jsonl or .jsonl.gz')
@@ -97,12 +101,13 @@ def build_rewriter(args: argparse.Namespace, stack: ExitStack) -> Rewriter:
     """What ``--rewrite`` asks for; the cache of a language model is closed with the stack.
 
     Raises:
-        RewriteError: if options are missing or the prompt is unfit.
+        OptionError: if no model is named.
+        RewriteError, CheckpointError, OSError: as their functions tell.
     """
     if args.rewrite != 'llm':
         return KeepSentences() if args.rewrite == 'none' else RuleRewriter()
     if not args.llm:
-        raise RewriteError('--rewrite llm: name the model with --llm.')
+        raise OptionError('--rewrite llm: name the model with --llm.')
     prompt = read_prompt(args.prompt)
     model: EndpointModel | LocalModel
     if args.base_url:
@@ -133,11 +138,14 @@ def convert(args: argparse.Namespace) -> None:
 
     Raises:
         AnnotationError: if a file is unfit or nothing is left.
+        OptionError: if an option is unfit.
         RewriteError, CheckpointError, OSError: as their functions tell.
     """
     for option in ('min_points', 'batch_size', 'workers', 'max_tokens'):
         if getattr(args, option) < 1:
-            raise AnnotationError(f'--{option.replace("_", "-")}: expected 1 or more.')
+            raise OptionError(f'--{option.replace("_", "-")}: expected 1 or more.')
+    if args.split and not args.images:
+        raise OptionError('--split: expected --images too, the list that tells splits.')
     for path in args.narratives:
         if not Path(path).is_file():
             raise FileNotFoundError(f'{path}: no such file')
@@ -183,7 +191,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         convert(args)
-    except (AnnotationError, RewriteError, CheckpointError, OSError) as error:
+    except (OptionError, AnnotationError, RewriteError, CheckpointError, OSError) as error:
         message = ' '.join(str(error).split())
         print(f'localized_narratives.py: error: {message}', file=sys.stderr)
         return _USAGE_ERROR

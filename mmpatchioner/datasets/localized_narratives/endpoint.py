@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from http.client import HTTPException
-from typing import Any
 
 from mmpatchioner.datasets.localized_narratives.rewriting import RewriteError
 
@@ -53,7 +52,7 @@ class EndpointModel:
         sleep: Waits so many seconds.
 
     Raises:
-        RewriteError: if the address is none of HTTP.
+        RewriteError: if the address is none of HTTP, or a number is too small.
     """
 
     def __init__(
@@ -70,6 +69,10 @@ class EndpointModel:
     ) -> None:
         if not base_url.startswith(('http://', 'https://')):
             raise RewriteError(f'base url: expected http://... or https://..., got {base_url!r}.')
+        if retries < 0 or timeout <= 0:
+            raise RewriteError(
+                f'retries, timeout: expected 0 or more and more than 0, got {retries} and {timeout:g}.'
+            )
         self.url = f'{base_url.rstrip("/")}/chat/completions'
         self.name = model
         self.max_tokens = max_tokens
@@ -131,15 +134,16 @@ class EndpointModel:
     def _text_of(self, content: bytes) -> str:
         try:
             choice = json.loads(content)['choices'][0]
-            text: Any = choice['message']['content']
+            text = choice['message']['content'] or ''
+            if not isinstance(text, str):
+                raise TypeError(text)
         except (ValueError, LookupError, TypeError) as error:
             raise RewriteError(
                 f'{self.url}: expected an answer of the chat completions interface, got {_first_line(content)}.'
             ) from error
-        if not isinstance(text, str) or not text.strip():
+        if not text.strip() and choice.get('finish_reason') == 'length':
             raise RewriteError(
-                f'{self.url}: the answer has no text (it ended with {choice.get("finish_reason")!r}); a model that '
-                'thinks first needs more tokens.'
+                f'{self.url}: no text within {self.max_tokens} tokens; a model that thinks first needs more.'
             )
         return text
 

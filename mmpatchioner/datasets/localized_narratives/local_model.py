@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from mmpatchioner.checkpoints import from_folder_or_hub
+from mmpatchioner.datasets.localized_narratives.rewriting import RewriteError
 
 
 class LocalModel:
@@ -19,6 +20,7 @@ class LocalModel:
 
     Raises:
         CheckpointError: if there is no such model.
+        RewriteError: if there is no such device.
     """
 
     def __init__(self, model: str, device: str = 'cpu', max_tokens: int = 64) -> None:
@@ -35,7 +37,12 @@ class LocalModel:
         self.model = from_folder_or_hub(
             AutoModelForCausalLM, model, field, torch_dtype='auto', use_safetensors=True
         )
-        self.model.to(device).eval()
+        try:
+            self.model.to(device).eval()
+        except (RuntimeError, AssertionError) as error:  # torch raises either
+            raise RewriteError(
+                f'device {device!r}: the language model can not run there: {error}'
+            ) from error
 
     @torch.inference_mode()
     def answers(self, prompts: Sequence[str]) -> list[str]:

@@ -37,10 +37,13 @@ def read_prompt(path: str | Path | None = None) -> str:
 
     Raises:
         OSError: if the file can not be read.
-        RewriteError: if the sentence has no place in it, or several.
+        RewriteError: if it is no text, or the sentence has no place in it, or several.
     """
     source = Path(path) if path is not None else files(__package__) / 'prompt.txt'
-    prompt = source.read_text(encoding='utf-8')
+    try:
+        prompt = source.read_text(encoding='utf-8')
+    except UnicodeDecodeError as error:
+        raise RewriteError(f'{source}: expected a text file, got {error}.') from error
     if prompt.count(_PLACEHOLDER) != 1:
         raise RewriteError(
             f'{source}: expected {_PLACEHOLDER} once, where the sentence is to stand, '

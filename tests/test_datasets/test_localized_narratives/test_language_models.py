@@ -125,6 +125,9 @@ def test_prompts_without_a_place_are_refused(tmp_path):
         read_prompt(path)
     path.write_text('{sentence} and {braces}')
     assert read_prompt(path) == '{sentence} and {braces}'
+    path.write_bytes(b'\xff')
+    with pytest.raises(RewriteError, match='expected a text file'):
+        read_prompt(path)
 
 
 def test_equal_sentences_are_asked_for_once_and_never_again(tmp_path):
@@ -209,7 +212,8 @@ def test_passing_failures_are_waited_for(server):
         ((404, {}, b''), 'status 404, nothing'),
         ((200, {}, b'<html>'), 'expected an answer of the chat completions interface, got <html>'),
         ((200, {}, b'{"choices": []}'), 'expected an answer of the chat completions interface'),
-        ((200, {}, answer(None, 'length')), "has no text .it ended with 'length'"),
+        ((200, {}, answer([1])), 'expected an answer of the chat completions interface'),
+        ((200, {}, answer(None, 'length')), 'no text within 64 tokens'),
     ],
 )
 def test_lasting_failures_are_not_repeated(server, reply, message):
@@ -217,6 +221,12 @@ def test_lasting_failures_are_not_repeated(server, reply, message):
     with pytest.raises(RewriteError, match=message):
         EndpointModel(server.url, 'llama', workers=1).answers(['Rewrite: dog'])
     assert len(server.requests) == 1
+
+
+def test_a_refused_answer_is_none(server, tmp_path):
+    server.script = [(200, {}, answer(None, 'content_filter'))]
+    model = EndpointModel(server.url, 'llama', workers=1)
+    assert rewriter(model, tmp_path).rewrite('a dog') is None
 
 
 def test_an_endpoint_that_is_not_there():
@@ -227,6 +237,8 @@ def test_an_endpoint_that_is_not_there():
         model.answers(['a', 'b'])
     with pytest.raises(RewriteError, match=r"expected http://.*got 'localhost:8000'"):
         EndpointModel('localhost:8000', 'llama')
+    with pytest.raises(RewriteError, match='retries, timeout: .* got -1 and 60'):
+        EndpointModel(url, 'llama', retries=-1)
 
 
 @pytest.fixture(scope='module')
@@ -290,6 +302,8 @@ def test_local_model_uses_its_chat_template(folder):
     assert model.answers(PROMPTS[:1]) == [greedy(folder, 'user Rewrite: a dog assistant', 6)]
 
 
-def test_a_model_that_is_not_there(tmp_path):
+def test_a_model_or_device_that_is_not_there(tmp_path, folder):
+    with pytest.raises(RewriteError, match="device 'abacus': the language model can not run there"):
+        LocalModel(str(folder), device='abacus')
     with pytest.raises(CheckpointError, match='language model: .* is neither a local folder'):
         LocalModel(str(tmp_path / 'none'))
