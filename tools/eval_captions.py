@@ -154,7 +154,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     dense.add_argument('--curves', metavar='FILE', help='precision-recall curves, .png or .svg')
     metrics = parser.add_argument_group('caption metrics')
-    metrics.add_argument('--metrics', nargs='+', default=CAPTION_METRICS, choices=CAPTION_METRICS)
+    metrics.add_argument(
+        '--metrics',
+        nargs='*',
+        default=CAPTION_METRICS,
+        choices=CAPTION_METRICS,
+        help='which (default: all); without a name none of them, as for the mAP alone',
+    )
     metrics.add_argument('--spice', action='store_true', help='compute SPICE too')
     metrics.add_argument(
         '--no-meteor', action='store_true', help='no METEOR, and no mAP but that of the boxes'

@@ -27,6 +27,7 @@ def is_by_image(document: Document) -> bool:
     return (
         not document.is_list
         and isinstance(first, dict)
+        and 'images' not in first  # of annotations
         and all(
             isinstance(value, str)
             or (isinstance(value, list) and all(isinstance(item, (dict, str)) for item in value))
