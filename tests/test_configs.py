@@ -11,10 +11,8 @@ from mmpatchioner.apis import CaptionInferencer, InputError, available_models
 from mmpatchioner.apis.building import join_detector
 from mmpatchioner.apis.detectors import find_detector_config
 from mmpatchioner.apis.zoo import config_root
-from mmpatchioner.models.bridges import save_memory
-from mmpatchioner.models.decoders import train_bpe
+from tests.reductions import reduce_model
 
-CAPTIONS = ['a dog runs on the grass', 'two people ride a bike', 'a red car', 'the blue sky']
 PHOTO = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
 CONFIGS = sorted(path for path in config_root().rglob('*.py') if '_base_' not in path.parts)
 
@@ -23,41 +21,10 @@ CONFIGS = sorted(path for path in config_root().rglob('*.py') if '_base_' not in
 def small(tmp_path_factory):
     """Reduce a config: 32 dimensions, two layers, small images, no weights."""
     folder = tmp_path_factory.mktemp('small')
-    tokenizer, memory = folder / 'tokenizer.json', folder / 'memory.safetensors'
-    train_bpe(CAPTIONS, vocab_size=80, path=tokenizer)
-    rows = torch.randn(4, 32, generator=torch.Generator().manual_seed(0))
-    save_memory(memory, rows, counts=torch.tensor([1, 2, 3, 4]))
 
     def reduce(path) -> Config:
         cfg = Config.fromfile(path)
-        sizes = dict(
-            hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=70, patch_size=14
-        )
-        if cfg.model.neck.type.endswith('CLIPNeck'):
-            cfg.model.neck.backbone = dict(config=dict(projection_dim=32, **sizes))
-        else:
-            registers = 4 if 'registers' in str(cfg.model.neck.backbone) else 0
-            cfg.model.neck.backbone = dict(config=sizes, registers=registers)
-        cfg.model.neck.pop('feature_transform', None)
-        head = cfg.model.caption_head
-        for bridge in (head.bridge, head.get('image_bridge') or {}):
-            if 'memory' in bridge:
-                bridge.memory = str(memory)
-        head.decoder.update(
-            prefix_dims=32,
-            hidden_dims=32,
-            num_layers=2,
-            num_heads=2,
-            vocab_size=80,
-            max_positions=32,
-        )
-        head.decoder.tokenizer = dict(type='mmpatchioner.CaptionTokenizer', file=str(tokenizer))
-        head.decoder.init_cfg = None
-        for view in (*cfg.test_pipeline, cfg.model.get('view', {})):
-            if 'size' in view:
-                view.size = 70
-        if 'detector' in cfg:
-            cfg.detector.checkpoint = None
+        reduce_model(cfg, folder)
         return cfg
 
     return reduce

@@ -1,0 +1,53 @@
+"""How every part of a published system is made small: 32 dimensions, two layers, random weights.
+
+A module of this folder for each part; it registers a function by the name of the part's class.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+WIDTH = 32
+INPUT_SIZE = 70  # pixels, a multiple of the patch size of most backbones
+Reduce = Callable[[Any, Path], None]
+_REDUCE: dict[str, Reduce] = {}
+
+
+def reduces(*classes: str) -> Callable[[Reduce], Reduce]:
+    """Register a function that changes the config of such a part in place; the folder is for files it needs."""
+
+    def register(function: Reduce) -> Reduce:
+        _REDUCE.update(dict.fromkeys(classes, function))
+        return function
+
+    return register
+
+
+def reduce_model(cfg: Any, folder: Path) -> None:
+    """Make the model of a config and its view small."""
+    _visit(cfg.model, folder)
+    for view in (*cfg.test_pipeline, cfg.model.get('view', {})):
+        if 'size' in view:
+            view.size = INPUT_SIZE
+    if 'detector' in cfg:
+        cfg.detector.checkpoint = None
+
+
+def _visit(part: Any, folder: Path) -> None:
+    if isinstance(part, dict):
+        kind = part.get('type')
+        if isinstance(kind, str) and (reduce := _REDUCE.get(kind.rpartition('.')[2])):
+            reduce(part, folder)
+        for value in part.values():
+            _visit(value, folder)
+    elif isinstance(part, (list, tuple)):
+        for value in part:
+            _visit(value, folder)
+
+
+for _module in pkgutil.iter_modules(__path__):
+    import_module(f'{__name__}.{_module.name}')
