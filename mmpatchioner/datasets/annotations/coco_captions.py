@@ -38,7 +38,8 @@ def is_karpathy(document: Document) -> bool:
     if first_annotation(document) is None:
         return False
     images = document.first['images']
-    return bool(images) and isinstance(images[0], dict) and 'sentences' in images[0]
+    first = images[0] if isinstance(images, list) and images else None
+    return isinstance(first, dict) and 'sentences' in first
 
 
 def read_coco_captions(
@@ -103,7 +104,7 @@ def read_karpathy(
     counts: Counter[str] = Counter()
     for index, image in enumerate(take(document.value, 'images', as_list, document.name)):
         where = f'{document.name}, image {index}'
-        if wanted is None or image.get('split') in wanted:
+        if wanted is None or as_object(image, where).get('split') in wanted:
             images.append(_karpathy_image(image, where))
         else:
             counts['images of other splits'] += 1

@@ -27,7 +27,9 @@ def first_annotation(document: Document) -> Record | None:
     if document.is_list or not isinstance(first, dict) or 'images' not in first:
         return None
     annotations = first.get('annotations') or [{}]
-    return annotations[0] if isinstance(annotations[0], dict) else None
+    if not isinstance(annotations, list) or not isinstance(annotations[0], dict):
+        return None
+    return annotations[0]
 
 
 def grouped(content: Any, name: str) -> Iterator[tuple[str, Record, list[Record]]]:

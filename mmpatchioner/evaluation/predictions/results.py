@@ -11,6 +11,7 @@ from mmpatchioner.datasets.annotations.fields import (
     as_box,
     as_list,
     as_number,
+    as_object,
     as_size,
     as_text,
     take,
@@ -66,11 +67,11 @@ def read_results(
         )
     images = []
     for where, entry in document.items():
-        width, height = as_size(entry, where)
+        width, height = as_size(as_object(entry, where), where)
         captions = tuple(
             _read_region(region, task, score_mode, where)
             for region in take(entry, 'regions', as_list, where)
-            if region.get('kind') in _KINDS[task]
+            if as_object(region, where).get('kind') in _KINDS[task]
         )
         image_id = take(entry, 'image', as_text, where)
         images.append(PredictedImage(image_id, captions, width, height))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mmpatchioner.datasets.annotations import Task
 from mmpatchioner.datasets.annotations.documents import Document
-from mmpatchioner.datasets.annotations.fields import as_id, as_list, as_size, take
+from mmpatchioner.datasets.annotations.fields import as_id, as_list, as_object, as_size, take
 from mmpatchioner.evaluation.predictions.base import PredictedImage, PredictionError
 from mmpatchioner.evaluation.predictions.by_image import read_caption
 
@@ -28,8 +28,8 @@ def read_row_predictions(document: Document, task: Task) -> list[PredictedImage]
     """
     images: list[PredictedImage] = []
     for where, row in document.items():
-        if 'mmpatchioner' in row:
-            written_for = row['mmpatchioner'].get('task')
+        if 'mmpatchioner' in as_object(row, where):
+            written_for = take(row, 'mmpatchioner', as_object, where).get('task')
             if written_for != task:
                 raise PredictionError(
                     f'{where}: expected rows of the task {task!r}, got some of {written_for!r}; choose the other task.'
