@@ -25,6 +25,7 @@ from mmpatchioner.datasets.annotations import (
     Annotations,
     read_annotations,
 )
+from mmpatchioner.datasets.annotations.boxes import BoxFormatError
 from mmpatchioner.datasets.image_files import ImageFolder
 from mmpatchioner.evaluation.functional.densecap_ap import dense_captioning_map
 from mmpatchioner.evaluation.functional.meteor import Meteor
@@ -364,7 +365,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         RowFileError,
         UnknownPairError,
     ) as error:
-        print(f'eval_captions.py: error: {" ".join(str(error).split())}', file=sys.stderr)
+        message = ' '.join(str(error).split())
+        if isinstance(error, BoxFormatError):
+            message += ' --no-box-check takes them as they are.'
+        print(f'eval_captions.py: error: {message}', file=sys.stderr)
         return _USAGE_ERROR
     return 0
 
