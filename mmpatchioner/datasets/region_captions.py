@@ -99,9 +99,15 @@ class RegionCaptionDataset(BaseDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Read the annotations and find the images."""
-        annotations = read_annotations(
-            self.ann_files, self.task, self.file_format, **self.ann_options
-        )
+        try:
+            annotations = read_annotations(
+                self.ann_files, self.task, self.file_format, **self.ann_options
+            )
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f'{error} docs/datasets.md tells how it is got or made; MMPATCHIONER_DATA names the folder that the '
+                'configs call `data`.'
+            ) from error
         self.counts = Counter(annotations.counts)
         if not annotations.images:
             raise AnnotationError(f'{self._name}: expected images, it has none.')
