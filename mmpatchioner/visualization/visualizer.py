@@ -16,6 +16,7 @@ from mmpatchioner.registry import VISUALIZERS
 from mmpatchioner.visualization.captions import draw_captions
 from mmpatchioner.visualization.entries import region_entries
 from mmpatchioner.visualization.palette import PAPER
+from mmpatchioner.visualization.references import reference_shapes
 from mmpatchioner.visualization.shapes import RegionShape
 
 
@@ -66,7 +67,8 @@ class RegionCaptionVisualizer(DetLocalVisualizer):
         Args:
             name: Name of the image for the backends.
             image: (H, W, 3) RGB.
-            data_sample: Predictions with ``captions`` and, beside them, ground truth with ``captions``.
+            data_sample: Predictions with ``captions`` and, beside them, ground truth: ``gt_regions`` of a dataset of
+                captioned regions, or instances with ``captions``.
             draw_gt: Whether to draw the ground truth.
             draw_pred: Whether to draw the predictions.
             show: Show a window instead of storing.
@@ -79,7 +81,9 @@ class RegionCaptionVisualizer(DetLocalVisualizer):
         if data_sample is not None:
             data_sample = data_sample.cpu()
             size = image.shape[:2]
-            if draw_gt and 'captions' in data_sample.get('gt_instances', {}):
+            if draw_gt and data_sample.get('gt_regions'):
+                panels.append(self._draw(image, reference_shapes(data_sample.gt_regions, size)))
+            elif draw_gt and 'captions' in data_sample.get('gt_instances', {}):
                 panels.append(self._draw(image, _reference_shapes(data_sample.gt_instances)))
             if draw_pred and 'captions' in data_sample.get('pred_instances', {}):
                 entries = region_entries(

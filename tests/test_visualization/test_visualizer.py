@@ -96,3 +96,16 @@ def test_samples_without_captions_are_drawn_as_ever(visualizer: RegionCaptionVis
     assert (visualizer.get_image() != IMAGE).any()
     visualizer.add_datasample('photo', IMAGE, None)
     assert (visualizer.get_image() == IMAGE).all()
+
+
+def test_annotated_regions_of_a_dataset_are_drawn_beside_the_predictions(
+    visualizer: RegionCaptionVisualizer, sample: DetDataSample
+) -> None:
+    regions = [{'bbox': [5, 5, 300, 200], 'captions': ['a dog', 'the dog']}]
+    sample.set_metainfo({'gt_regions': regions})
+    visualizer.add_datasample('photo', IMAGE, sample)
+    both = visualizer.get_image()
+    visualizer.add_datasample('photo', IMAGE, sample, draw_gt=False)
+    alone = visualizer.get_image()
+    assert both.shape[1] == alone.shape[1] + IMAGE.shape[1]
+    assert (both[5:200, 5] != 128).any()

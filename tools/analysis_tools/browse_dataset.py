@@ -13,9 +13,7 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import mmcv
 import numpy as np
@@ -27,7 +25,8 @@ from mmpatchioner.datasets.annotations import TASKS, AnnotationError
 from mmpatchioner.datasets.region_captions import RegionCaptionDataset
 from mmpatchioner.engine import ConfigError, read_run_config
 from mmpatchioner.registry import DATASETS
-from mmpatchioner.visualization import RegionShape, draw_captions
+from mmpatchioner.visualization import draw_captions
+from mmpatchioner.visualization.references import reference_shapes
 
 _USAGE_ERROR = 2
 _TYPES = {
@@ -104,31 +103,6 @@ def choose(total: int, args: argparse.Namespace) -> list[int]:
     return list(range(count))
 
 
-def shapes(
-    regions: Sequence[dict[str, Any]], size: tuple[int, int], all_captions: bool
-) -> list[RegionShape]:
-    """What is drawn of the regions of an image of (height, width)."""
-    return [_shape(region, size, _label(region['captions'], all_captions)) for region in regions]
-
-
-def _shape(region: dict[str, Any], size: tuple[int, int], text: str) -> RegionShape:
-    height, width = size
-    if 'bbox' in region:
-        return RegionShape('box', text, boxes=np.array([region['bbox']]))
-    if region.get('bboxes'):
-        return RegionShape('set', text, boxes=np.array(region['bboxes']))
-    if region.get('points'):
-        return RegionShape('trace', text, points=np.array(region['points']) * (width, height))
-    return RegionShape('image', text)
-
-
-def _label(captions: Sequence[str], all_captions: bool) -> str:
-    shown = captions if all_captions else captions[:1]
-    more = len(captions) - len(shown)
-    text = ' / '.join(caption or '(empty)' for caption in shown)
-    return f'{text} (+{more})' if more else text
-
-
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
@@ -139,7 +113,7 @@ def main(argv: list[str] | None = None) -> int:
             pixels = read_file(Path(item['img_path']))
             drawn = draw_captions(
                 np.ascontiguousarray(pixels[..., ::-1]),
-                shapes(item['gt_regions'], pixels.shape[:2], args.all_captions),
+                reference_shapes(item['gt_regions'], pixels.shape[:2], args.all_captions),
             )
             path = args.out_dir / f'{index:05d}_{Path(item["img_path"]).stem}.jpg'
             mmcv.imwrite(drawn[..., ::-1], str(path))
