@@ -19,8 +19,9 @@ from pathlib import Path
 
 import torch
 from benchmarks import report
+from benchmarks.comparison import Comparison, Setting, SkippedError
 from benchmarks.networks import Sizes, write_tokenizer
-from benchmarks.rows import ROWS, Comparison, Setting
+from benchmarks.rows import ROWS
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -73,9 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         setting = Setting(sizes, args.repeats, write_tokenizer(sizes, Path(folder)), clock)
         for name in args.rows:
-            for row in ROWS[name](setting):
-                results.append(row)
-                print(report.line(row), flush=True)
+            try:
+                for row in ROWS[name](setting):
+                    results.append(row)
+                    print(report.line(row), flush=True)
+            except SkippedError as error:
+                print(f'{name}: skipped. {error}', flush=True)
     for path in args.out:
         report.write(path, results, conditions)
     return 0 if all(row.equal for row in results) else 1

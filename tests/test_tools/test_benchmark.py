@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -26,7 +28,13 @@ def tool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType
     torch.set_num_threads(threads)
 
 
-def test_every_row_is_measured_and_equal(tool, tmp_path):
+@pytest.fixture
+def no_java(tmp_path, monkeypatch):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    monkeypatch.delenv('JAVA_HOME', raising=False)
+
+
+def test_every_row_is_measured_and_equal(tool, tmp_path, no_java, capsys):
     begin, end = tool('benchmarks.report').BEGIN, tool('benchmarks.report').END
     page, figures = tmp_path / 'page.md', tmp_path / 'figures.csv'
     page.write_text(f'# Title\n\n{begin}\nold table\n{end}\n\nAfterwards.\n')
@@ -43,7 +51,10 @@ def test_every_row_is_measured_and_equal(tool, tmp_path):
         'pooling, 12 boxes on 8 x 8 patches',
         'image with 8 boxes, end to end',
         'head, 12 boxes',
+        'average precision, 230 predictions',
+        'average precision, 2,300 predictions',
     ]
+    assert 'meteor: skipped. Java was not found' in capsys.readouterr().out
     assert all(row['equal'] == 'True' for row in rows)
     assert all(float(row['ratio']) > 0 for row in rows)
     text = page.read_text()
@@ -57,6 +68,25 @@ def test_only_the_rows_asked_for(tool, tmp_path):
     figures = tmp_path / 'figures.csv'
     assert tool('benchmark').main([*TINY, '--rows', 'pooling', '--out', str(figures)]) == 0
     assert len(figures.read_text().splitlines()) == 2
+
+
+def test_meteor_is_measured_where_there_is_java(tool, tmp_path, monkeypatch, capsys):
+    pytest.importorskip('pycocoevalcap.spice')
+    java = tmp_path / 'java'
+    fake = Path(__file__).parents[1] / 'test_evaluation' / 'test_functional' / 'fake_java.py'
+    java.write_text(f'#!{sys.executable} -IS\n{fake.read_text()}')
+    java.chmod(0o755)
+    jar = tmp_path / 'meteor-1.5.jar'
+    jar.touch()
+    monkeypatch.setenv('PATH', f'{tmp_path}{os.pathsep}{os.environ["PATH"]}')
+    monkeypatch.setenv('FAKE_JAVA_LOG', str(tmp_path / 'log.txt'))
+    monkeypatch.setenv('MMPATCHIONER_METEOR_JAR', str(jar))
+    assert tool('benchmark').main([*TINY, '--rows', 'meteor']) == 0
+    shown = capsys.readouterr().out
+    assert 'METEOR, 40 phrases of COCO captions, twice' in shown
+    assert 'same scores to 1e-12' in shown and 'DIFFERS' not in shown
+    log = (tmp_path / 'log.txt').read_text()
+    assert log.count('EVAL') == 81
 
 
 def test_other_texts_fail_the_benchmark(tool, monkeypatch, capsys):
@@ -78,7 +108,10 @@ def test_a_page_without_marks_is_refused_before_measuring(tool, tmp_path, capsys
 def test_unknown_rows_are_refused(tool, row, capsys):
     with pytest.raises(SystemExit):
         tool('benchmark').main(['--rows', row])
-    assert 'decode, memory, pooling, image, scaling' in capsys.readouterr().err.replace("'", '')
+    assert (
+        'decode, memory, pooling, image, scaling, average_precision, meteor'
+        in capsys.readouterr().err.replace("'", '')
+    )
 
 
 def test_captions_end_where_planned_whatever_the_order(tool):

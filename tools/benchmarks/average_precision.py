@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from benchmarks.comparison import Comparison, Setting
 from benchmarks.networks import Sizes
-from benchmarks.rows import Comparison, Setting
 from mmpatchioner.evaluation.functional import (
     DenseCapResult,
     MatchedImage,

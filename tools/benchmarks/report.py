@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.rows import Comparison
+from benchmarks.comparison import Comparison
 from mmpatchioner.files import write_atomic
 
 BEGIN, END = '<!-- benchmark: begin -->', '<!-- benchmark: end -->'

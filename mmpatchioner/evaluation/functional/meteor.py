@@ -18,7 +18,7 @@ from mmpatchioner.evaluation.functional.meteor_formula import NUM_STATISTICS
 from mmpatchioner.evaluation.functional.meteor_process import MeteorError, MeteorProcess
 from mmpatchioner.evaluation.functional.meteor_scorer import MeteorScorer, Pair, pair_key
 
-__all__ = ['Meteor', 'MeteorError']
+__all__ = ['Meteor', 'MeteorError', 'find_meteor_jar']
 
 JAR_VARIABLE = 'MMPATCHIONER_METEOR_JAR'
 """Environment variable that names another meteor-1.5.jar than that of pycocoevalcap."""
@@ -37,8 +37,7 @@ class Meteor(MeteorScorer):
     if Python is killed. One thread at a time may use an object.
 
     Args:
-        jar: File ``meteor-1.5.jar``, beside whose folder ``data`` it is run; by default what the environment variable
-            MMPATCHIONER_METEOR_JAR names, else pycocoevalcap's.
+        jar: File ``meteor-1.5.jar``, beside which is the folder ``data``; see :func:`find_meteor_jar`.
         workers: Number of Java processes; each takes 1.3 GB, and more than one pays off with four cores or more.
         cache: File in which counts are kept for the next time; several programs may use one file at a time.
         memory: Largest heap of a process, as Java writes it.
@@ -128,7 +127,7 @@ class Meteor(MeteorScorer):
             raise MeteorError('This Meteor was closed; make another one.')
         new = self._replies.unknown(keys)
         if new and self._cache_path is not None:
-            self._cache = self._cache or MeteorCache(self._cache_path, self._find_jar())
+            self._cache = self._cache or MeteorCache(self._cache_path, find_meteor_jar(self._jar))
             found = self._cache.get(new)
             self._replies.add(found)
             new = [key for key in new if key not in found]
@@ -141,19 +140,10 @@ class Meteor(MeteorScorer):
             self._sent[worker].append(key)
             self._processes[worker].send(_request_line(key))
 
-    def _find_jar(self) -> Path:
-        named = self._jar or os.environ.get(JAR_VARIABLE)
-        if not named:
-            return coco_caption_file('meteor/meteor-1.5.jar')
-        jar = Path(named).absolute()
-        if not jar.is_file():
-            raise MeteorError(f'{jar}: expected the file meteor-1.5.jar, found nothing.')
-        return jar
-
     def _start(self) -> None:
-        jar = self._find_jar()
-        command = [str(find_java()), f'-Xmx{self._memory}', '-jar', str(jar), '-', '-', '-stdio']
-        command += ['-l', 'en', '-norm']
+        jar = find_meteor_jar(self._jar)
+        command = [str(find_java()), '-XX:+UseParallelGC', f'-Xmx{self._memory}', '-jar', str(jar)]
+        command += ['-', '-', '-stdio', '-l', 'en', '-norm']
         replies = self._replies
         for sent in self._sent:
 
@@ -174,6 +164,22 @@ class Meteor(MeteorScorer):
         known = self._replies.known(self._unsaved)
         self._unsaved = [key for key in self._unsaved if key not in known]
         self._cache.put(known)
+
+
+def find_meteor_jar(jar: str | os.PathLike[str] | None = None) -> Path:
+    """The file meteor-1.5.jar: the one given, else what MMPATCHIONER_METEOR_JAR names, else pycocoevalcap's.
+
+    Raises:
+        MissingPackageError: if none is named and pycocoevalcap is not installed.
+        MeteorError: if there is no such file.
+    """
+    named = jar or os.environ.get(JAR_VARIABLE)
+    if not named:
+        return coco_caption_file('meteor/meteor-1.5.jar')
+    path = Path(named).absolute()
+    if not path.is_file():
+        raise MeteorError(f'{path}: expected the file meteor-1.5.jar, found nothing.')
+    return path
 
 
 class _Replies:

@@ -28,6 +28,15 @@ def statistics(reference, hypothesis):
     return [len(ours), len(theirs), 0, 0, both, both, *[0] * 14, int(both > 0), both, both]
 
 
+def evaluate(numbers):
+    """METEOR of such statistics: of precision and recall, less a penalty unless the texts are the same."""
+    ours, theirs, both, chunks = numbers[0], numbers[1], numbers[4], numbers[20]
+    if not both:
+        return 0.0
+    score = 1 / (0.15 * ours / both + 0.85 * theirs / both)
+    return score if ours == theirs == both else score * (1 - 0.6 * (chunks / both) ** 0.2)
+
+
 def meteor():
     mode, _, number = os.environ.get('FAKE_JAVA', '').partition(':')
     log(f'pid {os.getpid()}')
@@ -44,6 +53,10 @@ def meteor():
             time.sleep(3600)
         if mode == 'chatty':
             sys.stderr.write('WARNING ' + 'x' * 10_000 + '\n')
+        if text.startswith('EVAL'):
+            score = evaluate([float(number) for number in text.split()[2:]])
+            say(f'{score}\n{score}\n')
+            continue
         _, *references, hypothesis = text.split(' ||| ')
         best = max(
             (statistics(reference, hypothesis) for reference in references), key=lambda row: row[4]

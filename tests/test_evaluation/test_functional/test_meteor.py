@@ -111,7 +111,7 @@ def test_java_is_started_when_it_is_needed_only(fake_java, meteor):
     assert fake_java.log() == []
     meteor.score([('a', ['b'])])
     (call,) = [line for line in fake_java.log() if line.startswith('java')]
-    assert call == f'java -Xmx2G -jar {fake_java.jar} - - -stdio -l en -norm'
+    assert call == f'java -XX:+UseParallelGC -Xmx2G -jar {fake_java.jar} - - -stdio -l en -norm'
 
 
 # Streaming
