@@ -54,15 +54,16 @@ class DINOv2Neck(BaseModule):
         self.num_registers = int(getattr(self.backbone.config, 'num_register_tokens', 0))
         self.patch_size = int(self.backbone.config.patch_size)
         self.embed_dims = int(self.backbone.config.hidden_size)
-        self.transform: FeatureTransform | None = None
+        self.transform: nn.Module | None = None
         if feature_transform is not None:
-            self.transform = FeatureTransform(feature_transform)
-            if self.transform.in_dims != self.embed_dims:
+            transform = FeatureTransform(feature_transform)
+            if transform.in_dims != self.embed_dims:
                 raise ValueError(
                     f'neck.feature_transform {feature_transform}: expected a map of the {self.embed_dims} '
-                    f'dimensions of the backbone, got one of {self.transform.in_dims}. It belongs to another backbone.'
+                    f'dimensions of the backbone, got one of {transform.in_dims}. It belongs to another backbone.'
                 )
-            self.embed_dims = self.transform.out_dims
+            self.transform = transform
+            self.embed_dims = transform.out_dims
 
     def init_weights(self) -> None:
         """Do nothing: the weights come with the constructor, and mmengine would initialise them anew."""

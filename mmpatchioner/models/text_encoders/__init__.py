@@ -2,11 +2,14 @@
 
 from mmpatchioner.models.text_encoders.base import TextEncoder, build_text_encoder
 from mmpatchioner.models.text_encoders.clip_text import CLIPTextEncoder
+from mmpatchioner.models.text_encoders.dinotxt_text import DINOTxtTextEncoder, DINOTxtTextTower
 from mmpatchioner.models.text_encoders.projection import ProjectedTextEncoder, TextProjection
 from mmpatchioner.models.text_encoders.sentence import SentenceTextEncoder
 
 __all__ = [
     'CLIPTextEncoder',
+    'DINOTxtTextEncoder',
+    'DINOTxtTextTower',
     'ProjectedTextEncoder',
     'SentenceTextEncoder',
     'TextEncoder',
