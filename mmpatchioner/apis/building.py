@@ -18,6 +18,7 @@ from mmpatchioner.apis.detectors import attach_detector, find_detector_config, w
 from mmpatchioner.apis.errors import InputError
 from mmpatchioner.apis.zoo import find_config
 from mmpatchioner.checkpoints.loading import load_state_dict, load_strict
+from mmpatchioner.models.spaces import check_spaces
 from mmpatchioner.registry import MODELS
 
 logger = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ def build_captioner(
 
     Raises:
         InputError: if there are weights for a detector and no detector.
-        CheckpointError: if weights can not be read or do not fit.
+        CheckpointError: if weights can not be read or do not fit, or the parts are of different spaces.
     """
     detector = cfg.model.get('detector')
     if weights is None and detector_weights is None:
@@ -129,6 +130,7 @@ def build_captioner(
     with inference_scope(cfg), _quiet_initialisation():
         model = MODELS.build(cfg.model)
         model.init_weights()
+    check_spaces(model)
     if weights is not None:
         load_strict(model, load_state_dict(_local(weights)), str(weights))
     if detector_weights is not None:

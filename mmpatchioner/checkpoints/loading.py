@@ -92,6 +92,18 @@ def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
         raise CheckpointError(f'{file}: not a readable safetensors file ({error}).') from error
 
 
+def load_space(path: str | os.PathLike[str]) -> str | None:
+    """Name of the vector space that a file of weights belongs to; None if it tells none.
+
+    Raises:
+        CheckpointError: if the file is missing or damaged.
+    """
+    file = resolve_file(path)
+    if file.suffix != '.safetensors':
+        return None
+    return load_metadata(file).get('space') or None
+
+
 def save_safetensors(
     tensors: Mapping[str, Tensor],
     path: str | os.PathLike[str],

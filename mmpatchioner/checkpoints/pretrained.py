@@ -10,7 +10,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
 from mmpatchioner.checkpoints.errors import CheckpointError
-from mmpatchioner.checkpoints.loading import SCHEME, load_state_dict, load_strict
+from mmpatchioner.checkpoints.loading import SCHEME, load_space, load_state_dict, load_strict
 
 # mmengine takes the prefix as a regular expression; this one is a local path, with any other scheme left alone.
 _LOCAL_SAFETENSORS = r'(?!\w{2,}://).*\.safetensors$'
@@ -22,7 +22,12 @@ class PretrainedModule(BaseModule):
     mmengine itself loads what fits and logs the rest, so that a wrong file leaves a module random. The checkpoint
     is anything :func:`mmpatchioner.checkpoints.load_state_dict` reads. With ``prefix`` in the config only the
     names with that prefix are taken, without it: a part of a larger model's checkpoint.
+
+    Attributes:
+        space: Name of the vector space that the weights belong to, if it is known.
     """
+
+    space: str | None = None
 
     def init_weights(self) -> None:
         """Load the weights of ``init_cfg``, or keep those of the constructor.
@@ -39,6 +44,7 @@ class PretrainedModule(BaseModule):
         if prefix := cfg.get('prefix'):
             state = _select_prefix(state, prefix, source)
         load_strict(self, state, source)
+        self.space = load_space(source) or self.space
         print_log(f'{type(self).__name__}: all weights loaded from {source}', logger='current')
         self._is_init = True
 

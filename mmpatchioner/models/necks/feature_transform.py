@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mmpatchioner.checkpoints.loading import load_state_dict
+from mmpatchioner.checkpoints.loading import load_space, load_state_dict
 
 
 class FeatureTransform(nn.Module):
@@ -16,6 +16,9 @@ class FeatureTransform(nn.Module):
 
     Args:
         checkpoint: safetensors file with ``mean`` (D,) and ``whiten`` (D, D').
+
+    Attributes:
+        space: Name of the space that it maps to, if the file tells.
 
     Raises:
         ValueError: if the file does not hold these two tensors in matching shapes.
@@ -39,6 +42,7 @@ class FeatureTransform(nn.Module):
                 f'feature_transform {checkpoint}: expected `mean` (D,) and `whiten` (D, D), '
                 f'got {tuple(mean.shape)} and {tuple(whiten.shape)}.'
             )
+        self.space = load_space(checkpoint)
         self.register_buffer('mean', mean, persistent=False)
         self.register_buffer('whiten', whiten, persistent=False)
 
