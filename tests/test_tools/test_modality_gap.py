@@ -1,0 +1,102 @@
+"""The study of the gap, end to end with a tiny captioner."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from tiny_captioner import colours, tiny_config, tiny_prefix_decoder
+
+from mmpatchioner.checkpoints import save_safetensors
+from mmpatchioner.models.bridges import save_memory
+from mmpatchioner.registry import MODELS
+
+ROOT = Path(__file__).parents[2]
+
+
+def load_tool():
+    path = ROOT / 'tools' / 'analysis_tools' / 'modality_gap.py'
+    spec = importlib.util.spec_from_file_location('modality_gap', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+tool = load_tool()
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """Eight photos, a memory of twenty texts, a decoder with random weights."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('PATH', '')
+    monkeypatch.delenv('JAVA_HOME', raising=False)
+    lines = []
+    for index in range(8):
+        Image.fromarray(colours(40, 48, seed=index)).save(f'{index}.png')
+        lines.append(json.dumps(dict(image=f'{index}.png', captions=[f'a photo of {index} cats'])))
+    Path('photos.jsonl').write_text('\n'.join(lines))
+    rows = torch.randn(20, 32, generator=torch.Generator().manual_seed(0)) + 3
+    save_memory('memory.safetensors', rows, counts=torch.arange(1.0, 21))
+    cfg = tiny_config(tiny_prefix_decoder(tmp_path))
+    bridge = dict(type='mmpatchioner.MemoryBridge', memory='memory.safetensors', prior='counts')
+    cfg.model.caption_head.bridge = bridge
+    load, view, pack = cfg.test_pipeline
+    cfg.test_dataloader = dict(
+        batch_size=3,
+        num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dict(
+            type='mmpatchioner.ImageCaptionDataset',
+            ann_file='photos.jsonl',
+            data_prefix=dict(img='.'),
+            pipeline=[load, view, dict(type='mmpatchioner.LoadCaptionRegions'), pack],
+        ),
+    )
+    cfg.dump('config.py')
+    decoder = MODELS.build(cfg.model.caption_head.decoder)
+    save_safetensors(decoder.state_dict(), 'decoder.safetensors', {})
+    return 'config.py'
+
+
+def test_gaps_and_captions_of_every_setting(config, capsys):
+    arguments = [
+        config,
+        '--out-dir',
+        'gap',
+        '--device',
+        'cpu',
+        '--noise',
+        '0.1',
+        '--memory-sizes',
+        '5',
+        '20',
+    ]
+    settings = ['--temperatures', '0.01', '0.1', '--decoders', 'noise 0.1=decoder.safetensors']
+    assert tool.main([*arguments, *settings]) == 0
+    content = json.loads(Path('gap/gap.json').read_text())
+    gaps = content['gaps']
+    assert list(gaps) == ['as it is', 'memory', 'noise 0.1']
+    assert gaps['memory']['distance'] < gaps['as it is']['distance']
+    assert gaps['memory']['nearest_cosine'] > gaps['as it is']['nearest_cosine']
+    assert list(content['scores']) == [
+        'memory 5, 0.01', 'memory 5, 0.1', 'memory 20, 0.01', 'memory 20, 0.1', 'no memory, noise 0.1',
+    ]  # fmt: skip
+    assert all(0 <= scores['CIDEr'] <= 10 for scores in content['scores'].values())
+    assert Image.open('gap/gap.png').width > 1000
+    assert 'told apart' in capsys.readouterr().out
+
+
+def test_without_a_memory_there_are_no_texts(config, capsys):
+    text = (
+        Path(config).read_text().replace('mmpatchioner.MemoryBridge', 'mmpatchioner.IdentityBridge')
+    )
+    text = text.replace("memory='memory.safetensors',", '').replace("prior='counts',", '')
+    Path('plain.py').write_text(text)
+    assert tool.main(['plain.py', '--out-dir', 'gap', '--device', 'cpu']) == 2
+    assert 'expected a MemoryBridge' in capsys.readouterr().err
+    assert not Path('gap').exists()

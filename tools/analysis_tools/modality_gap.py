@@ -1,0 +1,210 @@
+#!/usr/bin/env python
+"""Measure and draw the gap between texts and patches, before and after each strategy against it.
+
+``python tools/analysis_tools/modality_gap.py configs/mini/mini_flickr8k-val_image.py --out-dir gap`` compares what the
+captioner pools from the dataset's regions with the texts of its memory. ``--memory-sizes`` and ``--temperatures``
+caption the regions with each and score them; ``--decoders`` does so with decoders that were trained with noise, without
+a memory.
+Ends with status 2 and one line if a file cannot be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import itertools
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmpatchioner.apis import InputError
+from mmpatchioner.apis.building import build_captioner, choose_device
+from mmpatchioner.checkpoints import CheckpointError
+from mmpatchioner.checkpoints.loading import load_state_dict, load_strict
+from mmpatchioner.datasets.annotations import AnnotationError
+from mmpatchioner.engine import ConfigError, read_run_config
+from mmpatchioner.evaluation.functional.caption_scores import caption_scores
+from mmpatchioner.evaluation.functional.modality_gap import ModalityGap, modality_gap
+from mmpatchioner.files import write_atomic
+from mmpatchioner.models.bridges import IdentityBridge, Memory, MemoryBridge, add_noise
+from mmpatchioner.models.heads.region_rows import RegionRows
+from mmpatchioner.visualization.gap_plot import save_gap_plot
+
+_USAGE_ERROR = 2
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config', help='test config of a captioner with a memory')
+    parser.add_argument('--out-dir', type=Path, required=True, help='folder of gap.png, gap.json')
+    parser.add_argument('--texts', type=int, default=2000, help='texts of the memory to compare')
+    parser.add_argument('--noise', type=float, nargs='*', default=[0.02, 0.04, 0.08],
+                        help='standard deviations of the noise on the texts, per dimension')  # fmt: skip
+    parser.add_argument('--memory-sizes', type=int, nargs='*', default=[], help='rows to keep')
+    parser.add_argument('--temperatures', type=float, nargs='*', default=[], help='of the memory')
+    parser.add_argument('--decoders', nargs='*', default=[], metavar='NAME=FILE',
+                        help='decoders without a memory, to caption with')  # fmt: skip
+    parser.add_argument('--device', help='default: the best there is')
+    return parser.parse_args(argv)
+
+
+def memory_of(captioner: Any, whole_images: bool) -> MemoryBridge:
+    """The bridge that the regions go over.
+
+    Raises:
+        ConfigError: if the captioner has no memory.
+    """
+    head = captioner.caption_head
+    bridge = head.image_bridge if whole_images and head.image_bridge is not None else head.bridge
+    if not isinstance(bridge, MemoryBridge):
+        raise ConfigError('caption_head.bridge: expected a MemoryBridge, whose rows are the texts')
+    return bridge
+
+
+@torch.no_grad()
+def pooled_regions(captioner: Any, cfg: Config) -> tuple[Tensor, list[list[str]], bool]:
+    """Vectors (R, D) of the annotated regions, their references, and whether they are whole images."""
+    vectors, references, kinds = [], [], set()
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmdet'):
+        loader = Runner.build_dataloader(cfg.test_dataloader)
+    for batch in track(loader, description='Patches'):
+        data = captioner.data_preprocessor(batch)
+        feats, samples = captioner.extract_feat(data['patch_inputs']), data['data_samples']
+        rows = [RegionRows.from_entries(sample.regions) for sample in samples]
+        vectors += captioner.caption_head.pool(feats, rows, samples)
+        references += [region['captions'] for sample in samples for region in sample.gt_regions]
+        kinds |= {kind for row in rows for kind in row.kinds}
+    return torch.cat(vectors), references, kinds == {'image'}
+
+
+def measure_gaps(
+    vectors: Tensor, bridge: MemoryBridge, args: argparse.Namespace
+) -> dict[str, tuple[np.ndarray, np.ndarray, ModalityGap]]:
+    """The gap as it is, after projection on the memory, and with noise on the texts."""
+    generator = torch.Generator().manual_seed(0)
+    order = torch.randperm(len(bridge.unit_rows), generator=generator)[: args.texts]
+    texts = F.normalize(bridge.unit_rows[order].float().cpu(), dim=1)
+    images = F.normalize(vectors.cpu(), dim=1)
+    pairs = {
+        'as it is': (images, texts),
+        'memory': (F.normalize(bridge(vectors).cpu(), dim=1), texts),
+    }
+    torch.manual_seed(0)
+    for std in args.noise:
+        pairs[f'noise {std:g}'] = (images, add_noise(texts, std))
+    arrays = {name: (a.double().numpy(), b.double().numpy()) for name, (a, b) in pairs.items()}
+    return {name: (a, b, modality_gap(a, b)) for name, (a, b) in arrays.items()}
+
+
+def part_of(bridge: MemoryBridge, size: int, temperature: float) -> MemoryBridge:
+    """A bridge over the first ``size`` rows of a memory in a random order that is always the same."""
+    order = torch.randperm(len(bridge.unit_rows), generator=torch.Generator().manual_seed(0))
+    rows = order[:size]
+    counts = bridge.log_prior[rows].exp() if bridge.prior == 'counts' else None
+    memory = Memory(bridge.unit_rows[rows], bridge.norms[rows], counts=counts)
+    return MemoryBridge(
+        memory, temperature, rows=bridge.rows, prior=bridge.prior, normalize=bridge.normalize
+    ).to(bridge.unit_rows.device)
+
+
+def settings_to_caption(
+    captioner: Any, bridge: MemoryBridge, args: argparse.Namespace
+) -> Iterator[tuple[str, nn.Module, Any]]:
+    """Names, bridges and decoders of the settings that are asked for.
+
+    Raises:
+        ConfigError: if a decoder is not given as NAME=FILE.
+        CheckpointError: if its file does not fit.
+    """
+    decoder = captioner.caption_head.decoder
+    if args.memory_sizes or args.temperatures:
+        sizes = args.memory_sizes or [len(bridge.unit_rows)]
+        for size, temperature in itertools.product(
+            sizes, args.temperatures or [bridge.temperature]
+        ):
+            rows = min(size, len(bridge.unit_rows))
+            yield f'memory {rows:,}, {temperature:g}', part_of(bridge, rows, temperature), decoder
+    for entry in args.decoders:
+        name, separator, file = entry.partition('=')
+        if not separator:
+            raise ConfigError(f'--decoders {entry}: expected NAME=FILE')
+        load_strict(decoder, load_state_dict(Path(file)), file)
+        yield f'no memory, {name}', IdentityBridge(), decoder
+
+
+def score(
+    captioner: Any,
+    bridge: nn.Module,
+    decoder: Any,
+    vectors: Tensor,
+    references: Sequence[list[str]],
+) -> dict[str, float]:
+    """Caption the vectors and score the captions."""
+    bridged = bridge(vectors)
+    texts: list[str] = []
+    for chunk in bridged.split(captioner.caption_head.decode_batch):
+        texts += decoder.generate(chunk).texts
+    return caption_scores(texts, references, metrics=('bleu', 'cider')).scores
+
+
+def report(gaps: dict[str, ModalityGap], scores: dict[str, dict[str, float]]) -> None:
+    """Print both tables."""
+    table = Table('texts and patches', 'distance', 'nearest text', 'text to text', 'told apart')
+    for name, gap in gaps.items():
+        table.add_row(
+            name,
+            *(f'{v:.3f}' for v in (gap.distance, gap.nearest_cosine, gap.text_cosine)),
+            f'{100 * gap.separability:.1f} %',
+        )
+    Console().print(table)
+    if scores:
+        table = Table('captions', 'CIDEr', 'BLEU-4')
+        for name, values in scores.items():
+            table.add_row(name, f'{100 * values["CIDEr"]:.1f}', f'{100 * values["Bleu_4"]:.1f}')
+        Console().print(table)
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    try:
+        cfg = read_run_config(args.config, ['model', 'test_dataloader'], 'test')
+        captioner = build_captioner(cfg, choose_device(args.device))
+        vectors, references, whole_images = pooled_regions(captioner, cfg)
+        bridge = memory_of(captioner, whole_images)
+        gaps = measure_gaps(vectors, bridge, args)
+        scores = {
+            name: score(captioner, bridge_of, decoder, vectors, references)
+            for name, bridge_of, decoder in settings_to_caption(captioner, bridge, args)
+        }
+        args.out_dir.mkdir(parents=True, exist_ok=True)
+        save_gap_plot(gaps, args.out_dir / 'gap.png')
+        measured = {name: gap for name, (_, _, gap) in gaps.items()}
+        content = {
+            'config': args.config,
+            'gaps': {name: dataclasses.asdict(gap) for name, gap in measured.items()},
+            'scores': scores,
+        }
+        write_atomic(args.out_dir / 'gap.json', json.dumps(content, indent=1).encode())
+    except (AnnotationError, CheckpointError, ConfigError, FileNotFoundError, InputError) as error:
+        print(f'modality_gap.py: error: {error}', file=sys.stderr)
+        return _USAGE_ERROR
+    report(measured, scores)
+    print(f'Picture and numbers: {args.out_dir}/gap.png, {args.out_dir}/gap.json')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
