@@ -27,6 +27,8 @@ def print_report(report: ScoreReport, console: Console | None = None) -> None:
     for name, value in report.scores.items():
         table.add_row(name, f'{100 * value:.{2 if name in _MAP else 1}f}')
     console.print(table)
+    if report.cells:
+        console.print(_cell_table(report.cells))
     counts = report.details
     console.print(
         f'{counts["num_images"]} images, {counts["num_regions"]} annotated regions, '
@@ -34,6 +36,15 @@ def print_report(report: ScoreReport, console: Console | None = None) -> None:
     )
     for name, reason in report.skipped.items():
         console.print(f'{name} was not computed: {reason}', markup=False)
+
+
+def _cell_table(cells: dict[str, dict[str, float]]) -> Table:
+    columns = next(iter(cells.values()))
+    table = Table('IoU', *(f'METEOR {name}' if name == 'off' else f'> {name}' for name in columns))
+    table.title = 'Average precision x 100'
+    for iou, row in cells.items():
+        table.add_row(iou, *(f'{100 * value:.2f}' for value in row.values()))
+    return table
 
 
 def write_report(report: ScoreReport, path: str | Path, **context: object) -> None:

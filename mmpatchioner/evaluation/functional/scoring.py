@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from mmpatchioner.evaluation.functional.densecap_ap import dense_captioning_map
 
 from mmpatchioner.evaluation.functional.caption_scores import MeteorLike, caption_scores
+from mmpatchioner.evaluation.functional.densecap_ap import dense_captioning_map
 from mmpatchioner.evaluation.functional.densecap_matching import MatchedImage, Variant, match_image
 from mmpatchioner.evaluation.functional.java import ExternalToolError
 from mmpatchioner.evaluation.functional.rows import Row, check_rows
@@ -53,6 +53,7 @@ class ScoreReport:
         scores: Fractions by name, e.g. ``map``, ``CIDEr``.
         details: What is behind them: the cells of the mAP, numbers of images and regions.
         skipped: Metrics that could not be computed, with the reason in one line.
+        cells: Average precisions by IoU and METEOR threshold, which ``details`` has under the originals' names.
     """
 
     task: str
@@ -60,6 +61,7 @@ class ScoreReport:
     scores: dict[str, float] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    cells: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it; scores and details are on one level."""
@@ -135,6 +137,7 @@ def _score_boxes(rows: Sequence[Row], settings: ScoreSettings, report: ScoreRepo
         result = dense_captioning_map(
             matched, None, variant=settings.variant, strict_npos=settings.strict_npos
         )
+    report.cells = result.table()
     content = result.to_dict()
     for name in ('map', 'detmap'):
         value = content.pop(name, None)
