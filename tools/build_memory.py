@@ -3,28 +3,32 @@
 
 ``python tools/build_memory.py CONFIG OUT.safetensors`` takes ``corpus`` and ``encoder`` of a config file, e.g.
 configs/training/memory_talk2dino_coco.py; ``--cfg-options`` changes any setting. ``medoids`` in the config
-keeps so many texts that stand for all others. The memory keeps how many texts every row stands for.
+keeps so many texts that stand for all others. The memory keeps how many texts every row stands for, and what it was
+made of. Embeddings wait in ``OUT.safetensors.partial``: the same command goes on where a stopped one was.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
+import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-import torch
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
-from rich.progress import track
+from rich.progress import Progress
 
 from mmpatchioner.checkpoints import CheckpointError
+from mmpatchioner.checkpoints.conversion import sha256_of
 from mmpatchioner.datasets import TextCorpus
-from mmpatchioner.models.bridges import medoids, save_memory
+from mmpatchioner.datasets.readers import resolve_path
+from mmpatchioner.models.bridges.memory_building import build_memory
 from mmpatchioner.models.text_encoders import build_text_encoder
 from mmpatchioner.version import __version__
 
 _USAGE_ERROR = 2
+_INTERRUPTED = 130
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -53,41 +57,64 @@ def without_folders(value: object) -> object:
     return value
 
 
+def paths(value: object) -> Iterator[str]:
+    """Every file that the settings of a corpus name."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == 'path':
+                yield inner
+            else:
+                yield from paths(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from paths(inner)
+
+
+def provenance(corpus: dict) -> dict[str, str]:
+    """What a memory is made of, as strings for its metadata."""
+    files = [resolve_path(path) for path in sorted(set(paths(corpus)))]
+    return {
+        'corpus': repr(without_folders(corpus)),
+        'corpus_files': json.dumps(
+            [
+                {'name': file.name, 'bytes': file.stat().st_size, 'sha256': sha256_of(file)}
+                for file in files
+            ]
+        ),
+        'mmpatchioner': __version__,
+    }
+
+
 def build(cfg: Config, args: argparse.Namespace) -> None:
     """Encode the corpus chunk by chunk and write the memory."""
     corpus = TextCorpus(**cfg.corpus)
+    metadata = provenance(cfg.corpus.to_dict())
     encoder = build_text_encoder(cfg.encoder, args.device or get_device())
-    # Chunks of many batches, so that texts of one length find each other.
-    size = 64 * args.batch_size
-    rows = torch.empty(len(corpus), encoder.embed_dims)
-    for start in track(range(0, len(corpus), size), description=f'Embedding {len(corpus):,} texts'):
-        texts = corpus.texts[start : start + size]
-        rows[start : start + size] = encoder.encode(texts, args.batch_size).cpu()
-    metadata = {
-        'space': encoder.space,
-        'encoder_sha256': encoder.fingerprint(),
-        'corpus': repr(without_folders(cfg.corpus.to_dict())),
-        'texts_sha256': hashlib.sha256('\n'.join(corpus.texts).encode()).hexdigest(),
-        'mmpatchioner': __version__,
-    }
-    texts = corpus.texts
-    counts = torch.tensor([entry.count for entry in corpus.entries])
-    if cfg.get('medoids'):
-        kept, counts = medoids(rows, cfg.medoids)
-        rows, texts = rows[kept], [texts[row] for row in kept.tolist()]
-        metadata['medoids_of'] = str(len(corpus))
-    memory = save_memory(
-        args.out, rows, None if args.no_texts else texts, metadata, args.dtype, counts
-    )
+    with Progress(transient=True) as progress:
+        task = progress.add_task(f'Embedding {len(corpus):,} texts', total=len(corpus))
+        rows = build_memory(
+            args.out,
+            corpus.texts,
+            encoder,
+            counts=[entry.count for entry in corpus.entries],
+            medoids=cfg.get('medoids'),
+            dtype=args.dtype,
+            keep_texts=not args.no_texts,
+            metadata=metadata,
+            batch_size=args.batch_size,
+            on_rows=lambda done: progress.update(task, completed=done),
+        )
     size_mb = Path(args.out).stat().st_size / 1e6
     print(
-        f'{args.out}: {len(memory):,} x {memory.embed_dims} {args.dtype}, space {encoder.space}, {size_mb:,.1f} MB'
+        f'{args.out}: {rows:,} x {encoder.embed_dims} {args.dtype}, space {encoder.space}, {size_mb:,.1f} MB'
     )
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
+        if not args.out.endswith('.safetensors'):
+            raise ValueError(f'{args.out}: expected a name that ends with .safetensors')
         if not Path(args.config).is_file():
             raise FileNotFoundError(f'{args.config}: no such config file')
         cfg = Config.fromfile(args.config)
@@ -101,6 +128,9 @@ def main(argv: list[str] | None = None) -> int:
     except (CheckpointError, FileNotFoundError, ValueError) as error:
         print(f'build_memory.py: error: {error}', file=sys.stderr)
         return _USAGE_ERROR
+    except KeyboardInterrupt:
+        print('build_memory.py: stopped; the same command goes on from here', file=sys.stderr)
+        return _INTERRUPTED
     return 0
 
 
