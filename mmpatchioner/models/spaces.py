@@ -27,13 +27,22 @@ def check_spaces(captioner: nn.Module) -> None:
     """
     head = getattr(captioner, 'caption_head', None)
     neck = getattr(captioner, 'patch_neck', None)
-    parts = {f'caption_head.{name}': getattr(head, name, None) for name in (*_MEMORIES, 'decoder')}
+    bridges = {f'caption_head.{name}': getattr(head, name, None) for name in _MEMORIES}
+    decoder = getattr(head, 'decoder', None)
     spaces = {'neck.feature_transform': _transform_space(neck)}
-    spaces |= {name: getattr(part, 'space', None) for name, part in parts.items()}
-    _compare(spaces, 'is of the space')
+    spaces |= {name: getattr(bridge, 'space', None) for name, bridge in bridges.items()}
     widths = {'neck': getattr(neck, 'embed_dims', None)}
-    widths |= {name: _width(part) for name, part in parts.items()}
+    widths |= {name: _width(bridge) for name, bridge in bridges.items()}
+    # A bridge may lead into another space; the decoder then belongs to that one.
+    leading = {f'{name} (output)': b for name, b in bridges.items() if hasattr(b, 'out_dims')}
+    out_spaces = {name: getattr(bridge, 'out_space', None) for name, bridge in leading.items()}
+    out_widths = {name: getattr(bridge, 'out_dims', None) for name, bridge in leading.items()}
+    decoder_space = {'caption_head.decoder': getattr(decoder, 'space', None)}
+    decoder_width = {'caption_head.decoder': _width(decoder)}
+    _compare(spaces, 'is of the space')
+    _compare((out_spaces or spaces) | decoder_space, 'is of the space')
     _compare(widths, 'has vectors of width')
+    _compare((out_widths or widths) | decoder_width, 'has vectors of width')
 
 
 def _transform_space(neck: nn.Module | None) -> str | None:

@@ -1,6 +1,8 @@
 """DINO.txt, DINOv3, AlphaCLIP and RegionCLIP of few channels."""
 
-from tests.reductions import reduces
+from mmpatchioner.checkpoints import save_safetensors
+from mmpatchioner.models.text_encoders import TextProjection
+from tests.reductions import WIDTH, reduces
 from tests.reductions.vision import VIT
 
 
@@ -8,3 +10,16 @@ from tests.reductions.vision import VIT
 def reduce_dinotxt(neck, folder):
     neck.backbone = dict(config=VIT, registers=4)
     neck.head = None
+
+
+@reduces('DINOv3Neck')
+def reduce_dinov3(neck, folder):
+    neck.backbone = dict(config={**VIT, 'intermediate_size': 2 * WIDTH, 'num_register_tokens': 4})
+
+
+@reduces('Talk2DINOInverseBridge')
+def reduce_inverse(bridge, folder):
+    projection = folder / 'talk2dino-linear.safetensors'
+    if not projection.exists():
+        save_safetensors(TextProjection(WIDTH, out_dims=WIDTH).state_dict(), projection)
+    bridge.projection = str(projection)

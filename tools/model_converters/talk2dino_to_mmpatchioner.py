@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Convert a published Talk2DINO projection: ``talk2dino_to_mmpatchioner.py vitb_mlp_infonce.pth out.safetensors``.
 
-Two different files are published under one name; which of them it is, is printed and kept in the metadata. Ends with
-status 2 and one line if the file is unfit.
+Two different files are published under one name; which of them it is, is printed and kept in the metadata, and so is
+the name of its space, so that they do not meet. Ends with status 2 and one line if the file is unfit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('checkpoint', help='published .pth file')
     parser.add_argument('out', help='weights to write, .safetensors')
     parser.add_argument(
-        '--space', default='talk2dino-vitb14-reg', help='name of the space it projects into'
+        '--space', help='name of the space it projects into; default: that of a file that is known'
     )
     return parser.parse_args(argv)
 
@@ -31,11 +31,12 @@ def convert(args: argparse.Namespace) -> None:
     """Convert, write and report."""
     if not args.out.endswith('.safetensors'):
         raise CheckpointError(f'{args.out}: expected a name that ends with .safetensors.')
-    converted = convert_talk2dino(args.checkpoint)
-    save_safetensors(converted.tensors, args.out, {**converted.metadata, 'space': args.space})
+    converted = convert_talk2dino(args.checkpoint, args.space)
+    save_safetensors(converted.tensors, args.out, converted.metadata)
     print(converted.report())
     origin, sha256 = converted.metadata['origin'], converted.metadata['source_sha256']
-    print(f'\norigin: {origin} (sha256 {sha256})')
+    space = converted.metadata.get('space', 'not known, name it with --space')
+    print(f'\norigin: {origin} (sha256 {sha256})\nspace: {space}')
     print(f"{args.out}: for dict(type='mmpatchioner.TextProjection', {_arguments(converted)}, ...)")
 
 

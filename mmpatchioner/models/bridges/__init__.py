@@ -5,12 +5,14 @@ from mmpatchioner.models.bridges.identity import IdentityBridge
 from mmpatchioner.models.bridges.memory import MemoryBridge
 from mmpatchioner.models.bridges.memory_file import Memory, PackedTexts, load_memory, save_memory
 from mmpatchioner.models.bridges.noise import add_noise
+from mmpatchioner.models.bridges.talk2dino_inverse import Talk2DINOInverseBridge
 
 __all__ = [
     'IdentityBridge',
     'Memory',
     'MemoryBridge',
     'PackedTexts',
+    'Talk2DINOInverseBridge',
     'add_noise',
     'load_memory',
     'medoids',

@@ -4,6 +4,7 @@ from mmpatchioner.models.necks.clip import CLIPNeck
 from mmpatchioner.models.necks.dinotxt import DINOTxtNeck
 from mmpatchioner.models.necks.dinotxt_head import DINOTxtVisionHead
 from mmpatchioner.models.necks.dinov2 import DINOv2Neck
+from mmpatchioner.models.necks.dinov3 import DINOv3Neck
 from mmpatchioner.models.necks.feature_transform import FeatureTransform
 from mmpatchioner.models.necks.patch_features import PatchFeatures
 
@@ -12,6 +13,7 @@ __all__ = [
     'DINOTxtNeck',
     'DINOTxtVisionHead',
     'DINOv2Neck',
+    'DINOv3Neck',
     'FeatureTransform',
     'PatchFeatures',
 ]

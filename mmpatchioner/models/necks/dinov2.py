@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -49,7 +50,7 @@ class DINOv2Neck(BaseModule):
         super().__init__(init_cfg)
         check_autocast(autocast)
         self.autocast = autocast
-        self.backbone = _build_backbone(backbone)
+        self.backbone = self._build_backbone(backbone)
         self.backbone.requires_grad_(False)
         self.num_registers = int(getattr(self.backbone.config, 'num_register_tokens', 0))
         self.patch_size = int(self.backbone.config.patch_size)
@@ -86,8 +87,8 @@ class DINOv2Neck(BaseModule):
         grid = check_patch_inputs(patch_inputs, self.patch_size)
         device, dtype = patch_inputs.device.type, AUTOCAST.get(self.autocast or '')
         with torch.autocast(device, dtype=dtype, enabled=dtype is not None):
-            outputs = self.backbone(patch_inputs, output_hidden_states=True)
-        tokens = outputs.last_hidden_state.float()
+            tokens, head_logits_fn = self._run(patch_inputs)
+        tokens = tokens.float()
         if self.transform is not None:
             tokens = self.transform(tokens)
         first_patch = 1 + self.num_registers
@@ -96,19 +97,28 @@ class DINOv2Neck(BaseModule):
             grid=grid,
             cls=tokens[:, 0],
             registers=tokens[:, 1:first_patch] if self.num_registers else None,
-            head_logits_fn=partial(self._head_logits, outputs.hidden_states[-2], first_patch),
+            head_logits_fn=head_logits_fn,
         )
 
+    def _run(self, patch_inputs: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
+        """All tokens (B, 1 + registers + N, D) after the last LayerNorm, and what computes the head logits."""
+        outputs = self.backbone(patch_inputs, output_hidden_states=True)
+        return outputs.last_hidden_state, partial(self._head_logits, outputs.hidden_states[-2])
+
     @torch.no_grad()
-    def _head_logits(self, last_input: Tensor, first_patch: int) -> Tensor:
+    def _head_logits(self, last_input: Tensor) -> Tensor:
         """Logits (B, H, N) of the class token's query and the patches' keys, from the input of the last block."""
         layer = self.backbone.encoder.layer[-1]
         query, key = _query_and_key(layer.attention)
         normed = layer.norm1(last_input.float())
         heads = self.backbone.config.num_attention_heads
         q = query(normed[:, 0]).unflatten(-1, (heads, -1))  # (B, H, d)
-        k = key(normed[:, first_patch:]).unflatten(-1, (heads, -1))  # (B, N, H, d)
+        k = key(normed[:, 1 + self.num_registers :]).unflatten(-1, (heads, -1))  # (B, N, H, d)
         return torch.einsum('bhd,bnhd->bhn', q, k) * q.shape[-1] ** -0.5
+
+    @staticmethod
+    def _build_backbone(cfg: dict[str, Any]) -> nn.Module:
+        return _build_backbone(cfg)
 
 
 def _query_and_key(attention: Any) -> tuple[nn.Module, nn.Module]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mmpatchioner.checkpoints import PretrainedModule
+from mmpatchioner.checkpoints import CheckpointError, PretrainedModule
+from mmpatchioner.checkpoints.talk2dino import talk2dino_space
 from mmpatchioner.models.text_encoders.base import TextEncoder
 from mmpatchioner.registry import MODELS
 
@@ -73,6 +74,16 @@ class TextProjection(PretrainedModule):
         )
         self.activation = _ACTIVATIONS[activation]()
 
+    def init_weights(self) -> None:
+        """Load the weights of ``init_cfg``; ``space`` is then that of the file, if it tells or is recognised.
+
+        Raises:
+            CheckpointError: if the file cannot be read or does not fit.
+        """
+        super().init_weights()
+        if isinstance(self.init_cfg, dict) and 'checkpoint' in self.init_cfg:
+            self.space = talk2dino_space(self.init_cfg['checkpoint'])
+
     def forward(self, texts: Tensor) -> Tensor:
         """Project text vectors (..., in_dims) to (..., out_dims)."""
         projected = self.linear_layer(texts * self.scale)
@@ -88,7 +99,7 @@ class ProjectedTextEncoder(TextEncoder):
     Args:
         encoder: Config of the text encoder.
         projection: Config of the projection, usually a :class:`TextProjection` with ``init_cfg``.
-        space: Name of the projected space.
+        space: Name of the projected space; weights that are known to be of another are refused.
 
     Raises:
         ValueError: if the projection takes vectors of another width than the encoder gives.
@@ -105,6 +116,21 @@ class ProjectedTextEncoder(TextEncoder):
             )
         self.embed_dims = self.projection.out_dims
         self.space = space
+
+    def init_weights(self) -> None:
+        """Load the weights of both parts.
+
+        Raises:
+            CheckpointError: if a file does not fit, or the projection's is of another space.
+        """
+        super().init_weights()
+        found = getattr(self.projection, 'space', None)
+        if found not in (None, self.space):
+            raise CheckpointError(
+                f'encoder.projection: the file of its weights is of the space {found!r}, expected {self.space!r}. '
+                'Vectors of one do not belong to memories and decoders of the other: name the file that belongs to '
+                'this config, or the space of this file in the encoder, the trainer and every converter.'
+            )
 
     def settings(self) -> dict[str, object]:
         """See :meth:`TextEncoder.settings`."""
