@@ -25,6 +25,8 @@ JAR_VARIABLE = 'MMPATCHIONER_METEOR_JAR'
 
 Key = tuple[str, ...]
 
+_AT_ONCE = 1000  # pairs that are made ready before they are sent
+
 
 class Meteor(MeteorScorer):
     """A client of METEOR that starts Java when it is first needed and ends it for certain.
@@ -89,7 +91,7 @@ class Meteor(MeteorScorer):
             MeteorError: if Java failed, or this object was closed.
             TypeError: if a pair is not a text and a sequence of texts.
         """
-        self._request(dict.fromkeys(map(pair_key, pairs)))
+        self._request_all(pairs)
 
     def statistics(self, pairs: Sequence[Pair]) -> NDArray[np.float64]:
         """(P, 23) numbers of METEOR's aligner for the pairs, in their order; waits for them.
@@ -100,12 +102,11 @@ class Meteor(MeteorScorer):
             MeteorError: if Java failed, or this object was closed.
             TypeError: if a pair is not a text and a sequence of texts.
         """
-        keys = [pair_key(pair) for pair in pairs]
+        keys = self._request_all(pairs)
         different = dict.fromkeys(keys)
-        self._request(different)
         replies = self._replies.wait(different, self._timeout)
         self._save()
-        rows = np.array([reply.split() for reply in replies], dtype=np.float64)
+        rows = np.fromstring(b' '.join(replies), sep=' ', dtype=np.float64)
         places = {key: place for place, key in enumerate(different)}
         return rows.reshape(-1, NUM_STATISTICS)[[places[key] for key in keys]]
 
@@ -122,9 +123,18 @@ class Meteor(MeteorScorer):
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _request(self, keys: Iterable[Key]) -> None:
+    def _request_all(self, pairs: Sequence[Pair]) -> list[Key]:
+        """Ask for pairs bit by bit, so that Java begins with the first while the last are made ready."""
         if self._closed:
             raise MeteorError('This Meteor was closed; make another one.')
+        keys: list[Key] = []
+        for start in range(0, len(pairs), _AT_ONCE):
+            some = [pair_key(pair) for pair in pairs[start : start + _AT_ONCE]]
+            self._request(dict.fromkeys(some))
+            keys += some
+        return keys
+
+    def _request(self, keys: Iterable[Key]) -> None:
         new = self._replies.unknown(keys)
         if new and self._cache_path is not None:
             self._cache = self._cache or MeteorCache(self._cache_path, find_meteor_jar(self._jar))

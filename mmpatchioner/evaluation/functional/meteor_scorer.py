@@ -13,8 +13,6 @@ from mmpatchioner.evaluation.functional.meteor_formula import corpus_meteor, seg
 Pair = tuple[str, Sequence[str]]
 """A hypothesis and its references."""
 
-_LINE_ENDS = str.maketrans('\n\r', '  ')
-
 
 class MeteorScorer(ABC):
     """Scores pairs of a hypothesis and its references; with several, the best single reference counts."""
@@ -51,14 +49,13 @@ def pair_key(pair: Pair) -> tuple[str, ...]:
         ('the dog', 'one dog', 'a dog')
     """
     hypothesis, references = pair
-    if (
-        not isinstance(hypothesis, str)
-        or isinstance(references, str)
-        or not all(isinstance(reference, str) for reference in references)
-    ):
+    texts = [hypothesis, *references]
+    if isinstance(references, str) or not all(isinstance(text, str) for text in texts):
         raise TypeError(
             f'pairs: expected (hypothesis, [reference, ...]), all of them texts, got {pair!r}.'
         )
-    hypothesis = hypothesis.translate(_LINE_ENDS).replace('|||', '').replace('  ', ' ')
-    sent = tuple(reference.translate(_LINE_ENDS) for reference in references)
-    return (*(sent or ('',)), hypothesis)  # no reference is sent as an empty one
+    sent, *others = [text.replace('\n', ' ').replace('\r', ' ') for text in texts]
+    return (
+        *(others or ['']),
+        sent.replace('|||', '').replace('  ', ' '),
+    )  # none is sent as an empty one
