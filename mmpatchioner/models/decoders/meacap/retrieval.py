@@ -15,7 +15,7 @@ _SIMILARITIES = 2**24  # held at a time: 64 MB
 
 
 class CaptionRetrieval(BaseModule):
-    """Nearest captions by cosine (MeaCap, arXiv 2403.03715).
+    """Nearest captions by cosine (MeaCap, arXiv 2403.03715). Of equally near ones any may be taken.
 
     Args:
         memory: File of :func:`mmpatchioner.models.bridges.save_memory` with its texts, or a :class:`Memory`.
@@ -101,7 +101,6 @@ class CaptionRetrieval(BaseModule):
             best = similarity.topk(min(self.num_captions, similarity.shape[1]), dim=1)
             values = torch.cat([values, best.values], dim=1)
             rows = torch.cat([rows, best.indices + start], dim=1)
-            # Stable: of equal rows, which are copies of one caption, the first stays first.
-            order = values.sort(dim=1, descending=True, stable=True).indices[:, : self.num_captions]
-            values, rows = values.gather(1, order), rows.gather(1, order)
+            best = values.topk(min(self.num_captions, values.shape[1]), dim=1)
+            values, rows = best.values, rows.gather(1, best.indices)
         return rows

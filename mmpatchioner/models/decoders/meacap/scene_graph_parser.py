@@ -19,8 +19,8 @@ _TASK = 'Generate Scene Graph: '
 class SceneGraphParser(BaseModule):
     """A sequence-to-sequence transformer trained on FACTUAL scene graphs (arXiv 2305.17497), frozen.
 
-    A caption is parsed once, however often it is asked for. Captions of similar length share a batch; padding is masked,
-    so that no caption sees another.
+    A caption is parsed once, however often it is asked for. Captions of similar length share a batch; padding is
+    masked, so that no caption sees another.
 
     Args:
         model: Hub id or folder of the model with its tokenizer.
