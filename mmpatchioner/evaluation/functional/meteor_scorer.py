@@ -55,7 +55,5 @@ def pair_key(pair: Pair) -> tuple[str, ...]:
             f'pairs: expected (hypothesis, [reference, ...]), all of them texts, got {pair!r}.'
         )
     sent, *others = [text.replace('\n', ' ').replace('\r', ' ') for text in texts]
-    return (
-        *(others or ['']),
-        sent.replace('|||', '').replace('  ', ' '),
-    )  # none is sent as an empty one
+    others = others or ['']  # no reference is sent as an empty one
+    return (*others, sent.replace('|||', '').replace('  ', ' '))
