@@ -6,6 +6,7 @@ import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -76,6 +77,22 @@ def load_state_dict(path: str | os.PathLike[str], strip_prefix: str = '') -> dic
             f'{file}: some names occur both with and without the prefix {strip_prefix!r}.'
         )
     return stripped
+
+
+def load_tensor(path: str | os.PathLike[str]) -> Tensor:
+    """Read a file that ``torch.save`` wrote of one tensor, without running any code of the file.
+
+    Returns:
+        The tensor, on the CPU.
+
+    Raises:
+        CheckpointError: if the file is missing, damaged or holds something else.
+    """
+    file = resolve_file(path)
+    content = _load_pickle(file)
+    if not isinstance(content, Tensor):
+        raise CheckpointError(f'{file}: expected one tensor, got {type(content).__name__}.')
+    return content
 
 
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -160,16 +177,7 @@ def _load_safetensors(file: Path) -> dict[str, Tensor]:
 
 
 def _load_torch(file: Path) -> dict[str, Tensor]:
-    try:
-        content = torch.load(file, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        reason = next(
-            (line for line in str(error).splitlines() if 'nsupported' in line), str(error)
-        )
-        raise CheckpointError(
-            f'{file}: cannot be read as tensors alone, and objects of a pickle are never loaded here: they may run '
-            f'any code. Save its state_dict with safetensors where you trust the file. ({reason.strip()[:300]})'
-        ) from error
+    content = _load_pickle(file)
     if isinstance(content, Mapping) and isinstance(content.get('state_dict'), Mapping):
         content = content['state_dict']
     if not isinstance(content, Mapping):
@@ -182,6 +190,20 @@ def _load_torch(file: Path) -> dict[str, Tensor]:
             f'{file}: expected tensors only, got other values under {others[:10]}.'
         )
     return {str(name): tensor for name, tensor in content.items()}
+
+
+def _load_pickle(file: Path) -> Any:
+    """What ``torch.save`` wrote, as long as it is made of tensors and plain containers."""
+    try:
+        return torch.load(file, map_location='cpu', weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        reason = next(
+            (line for line in str(error).splitlines() if 'nsupported' in line), str(error)
+        )
+        raise CheckpointError(
+            f'{file}: cannot be read as tensors alone, and objects of a pickle are never loaded here: they may run '
+            f'any code. Save its state_dict with safetensors where you trust the file. ({reason.strip()[:300]})'
+        ) from error
 
 
 def _own_storage(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
