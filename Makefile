@@ -53,7 +53,7 @@ format: $(TEST_READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(RUN_READY)
+bench: $(TEST_READY)
 	$(BIN)/python tools/benchmark.py $(ARGS)
 
 clean:
