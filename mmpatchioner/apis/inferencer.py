@@ -19,6 +19,7 @@ from rich.progress import track
 from mmpatchioner.apis.building import build_captioner, choose_device, inference_scope, read_config
 from mmpatchioner.apis.detectors import class_names, read_test_pipeline
 from mmpatchioner.apis.errors import InputError
+from mmpatchioner.apis.published import is_published, published_config
 from mmpatchioner.apis.region_inputs import split_by_image
 from mmpatchioner.apis.result import CaptionResult
 from mmpatchioner.apis.sources import ImageInput, ImageSource, Sources, list_sources
@@ -44,9 +45,12 @@ class CaptionInferencer:
     """Captions regions of images.
 
     Args:
-        model: ``'mini'`` (packaged), another name of :func:`available_models`, a config file or a config.
+        model: ``'mini'`` (packaged), another name of :func:`available_models`, a config file or a config. Weights of
+            the authors' checkpoints, e.g. ``'talk2dino-decap-coco'``, are fetched and converted on first use; the
+            folder of a downloaded one is a model too.
         device: ``'cpu'``, ``'cuda:0'``, ...; ``None`` takes the GPU if there is one.
-        weights: Checkpoint of the whole model, for a config whose parts do not name theirs. A path or URL.
+        weights: Checkpoint of the whole model, for a config whose parts do not name theirs. A path or URL. Of a
+            published checkpoint, the folder that it was downloaded to.
         detector: Config file, mmdet name or config of a detector to attach to the model.
         detector_weights: Its checkpoint, a path or URL.
         score_thr: Detections below this score are not captioned.
@@ -55,7 +59,7 @@ class CaptionInferencer:
 
     Raises:
         InputError: if a name, config or device can not be used.
-        CheckpointError: if weights can not be read or do not fit.
+        CheckpointError: if weights can not be fetched or read, or do not fit.
 
     Example::
 
@@ -75,6 +79,8 @@ class CaptionInferencer:
         max_regions: int | None = None,
     ) -> None:
         self.device = choose_device(device)
+        if is_published(model):
+            model, weights = published_config(model, weights), None
         self.cfg, named = read_config(model, detector, score_thr=score_thr, max_regions=max_regions)
         self.model = build_captioner(self.cfg, self.device, weights, detector_weights)
         self.has_detector = self.cfg.model.get('detector') is not None

@@ -9,6 +9,7 @@ from mmengine import fileio
 
 import mmpatchioner
 from mmpatchioner.apis.errors import InputError
+from mmpatchioner.checkpoints.published import PUBLISHED
 
 
 def config_root() -> Path:
@@ -30,7 +31,8 @@ def config_root() -> Path:
 def available_models() -> dict[str, Path]:
     """Names of the models and their config files, sorted: what the ``metafile.yml`` of the config folders list.
 
-    A name is its config's file name without ``.py``.
+    A name is its config's file name without ``.py``, or that of a published checkpoint, e.g.
+    ``'talk2dino-decap-coco'``, whose weights :class:`CaptionInferencer` fetches on first use.
     """
     root = config_root()
     files = [
@@ -38,7 +40,13 @@ def available_models() -> dict[str, Path]:
         for metafile in root.glob('*/metafile.yml')
         for model in fileio.load(metafile).get('Models') or ()
     ]
-    return {path.stem: path for path in sorted(files, key=lambda path: path.stem) if path.is_file()}
+    models = {path.stem: path for path in files if path.is_file()}
+    models |= {
+        name: models[published.config]
+        for name, published in PUBLISHED.items()
+        if published.config in models
+    }
+    return dict(sorted(models.items()))
 
 
 def find_config(model: str | Path) -> Path:

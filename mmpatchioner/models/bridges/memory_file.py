@@ -12,12 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmpatchioner.checkpoints import (
-    CheckpointError,
-    load_metadata,
-    load_state_dict,
-    save_safetensors,
-)
+from mmpatchioner.checkpoints import CheckpointError, load_metadata, load_state_dict
+from mmpatchioner.checkpoints.streaming import StreamedTensor, write_streamed
 
 MEMORY_FORMAT = 'mmpatchioner.memory'
 MEMORY_DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
@@ -161,7 +157,8 @@ class Memory:
             tensors |= {'text_bytes': self.texts.data, 'text_offsets': self.texts.offsets}
         if self.counts is not None:
             tensors['counts'] = self.counts
-        save_safetensors(tensors, path, {**self.metadata, 'format': MEMORY_FORMAT})
+        streamed = {name: StreamedTensor.whole(tensor) for name, tensor in tensors.items()}
+        write_streamed(path, streamed, {**self.metadata, 'format': MEMORY_FORMAT})
 
 
 def save_memory(
