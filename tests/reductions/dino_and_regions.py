@@ -23,3 +23,9 @@ def reduce_inverse(bridge, folder):
     if not projection.exists():
         save_safetensors(TextProjection(WIDTH, out_dims=WIDTH).state_dict(), projection)
     bridge.projection = str(projection)
+
+
+@reduces('AlphaCLIPNeck')
+def reduce_alphaclip(neck, folder):
+    neck.backbone = dict(config=dict(projection_dim=WIDTH, **VIT))
+    neck.init_cfg = None

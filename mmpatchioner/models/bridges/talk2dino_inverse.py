@@ -29,7 +29,7 @@ class Talk2DINOInverseBridge(BaseModule):
 
     Args:
         projection: File of the linear projection, published or converted.
-        bridge: Config of a bridge in the space of patches that comes before, e.g. a :class:`MemoryBridge`; it should not
+        bridge: Config of a bridge in the space of patches that comes before, e.g. a :class:`MemoryBridge`; it shall not
             normalise, for ``b`` was learnt beside texts as they are.
         normalize: Scale to unit length, as the decoder saw in training. The released code does not.
         out_space: Name of the space of the text vectors.

@@ -57,6 +57,7 @@ class CropCaptioner(DenseCaptioner):
         feats: Callable[[], PatchFeatures],
         regions: Sequence[Sequence[Regions | InstanceData]],
         samples: list[DetDataSample],
+        patch_inputs: Tensor,
     ) -> list[InstanceData]:
         rows = [RegionRows.from_entries(entries) for entries in regions]
         crops = (

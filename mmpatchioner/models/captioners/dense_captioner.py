@@ -174,7 +174,7 @@ class DenseCaptioner(BaseDetector):
                 if 'masks' in found and not self.use_masks:
                     hidden_masks[index] = found.pop('masks')
                 asked[index].append(found)
-        results = self._caption(feats, asked, batch_data_samples)
+        results = self._caption(feats, asked, batch_data_samples, patch_inputs)
         for index, (sample, result) in enumerate(zip(batch_data_samples, results, strict=True)):
             if index in hidden_masks and len(asked[index]) == 1:
                 result.masks = hidden_masks[index]
@@ -186,6 +186,7 @@ class DenseCaptioner(BaseDetector):
         feats: Callable[[], PatchFeatures],
         regions: Sequence[Sequence[Regions | InstanceData]],
         samples: list[DetDataSample],
+        patch_inputs: Tensor,
     ) -> list[InstanceData]:
         """Captioned regions of each image; its features are computed when first asked for."""
         return self.caption_head.predict(feats(), regions, samples)

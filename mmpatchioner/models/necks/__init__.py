@@ -1,5 +1,6 @@
 """Vision backbones, one file each; all return :class:`PatchFeatures`."""
 
+from mmpatchioner.models.necks.alphaclip import AlphaCLIPNeck
 from mmpatchioner.models.necks.clip import CLIPNeck
 from mmpatchioner.models.necks.dinotxt import DINOTxtNeck
 from mmpatchioner.models.necks.dinotxt_head import DINOTxtVisionHead
@@ -9,6 +10,7 @@ from mmpatchioner.models.necks.feature_transform import FeatureTransform
 from mmpatchioner.models.necks.patch_features import PatchFeatures
 
 __all__ = [
+    'AlphaCLIPNeck',
     'CLIPNeck',
     'DINOTxtNeck',
     'DINOTxtVisionHead',

@@ -67,11 +67,14 @@ class CLIPNeck(BaseModule):
             ValueError: if the input is of another shape.
         """
         grid = check_patch_inputs(patch_inputs, self.patch_size)
+        return self._features(self._embed(patch_inputs, grid), grid)
+
+    def _features(self, embedded: Tensor, grid: tuple[int, int]) -> PatchFeatures:
+        """Run the transformer over embedded tokens (B, 1 + N, C)."""
         tower = self.backbone.vision_model
-        device, dtype = patch_inputs.device.type, AUTOCAST.get(self.autocast or '')
-        with torch.autocast(device, dtype=dtype, enabled=dtype is not None):
-            embedded = tower.pre_layrnorm(self._embed(patch_inputs, grid))
-            last_input, last_output = _run_blocks(tower.encoder, embedded)
+        dtype = AUTOCAST.get(self.autocast or '')
+        with torch.autocast(embedded.device.type, dtype=dtype, enabled=dtype is not None):
+            last_input, last_output = _run_blocks(tower.encoder, tower.pre_layrnorm(embedded))
         tokens = self.backbone.visual_projection(tower.post_layernorm(last_output.float()))
         return PatchFeatures(
             patches=tokens[:, 1:],

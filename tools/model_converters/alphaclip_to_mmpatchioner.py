@@ -1,0 +1,47 @@
+#!/usr/bin/env python
+"""Convert a published AlphaCLIP: ``alphaclip_to_mmpatchioner.py clip_b16_grit1m_fultune_8xe.pth out.safetensors``.
+
+Every tensor of the image tower must be there, in its shape, and nothing else; a report tells where each went. Ends with
+status 2 and one line if the file is unfit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from mmpatchioner.checkpoints import CheckpointError, save_safetensors
+from mmpatchioner.checkpoints.alphaclip import convert_alphaclip
+
+_USAGE_ERROR = 2
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(':')[0])
+    parser.add_argument('checkpoint', help='published .pth file')
+    parser.add_argument('out', help='weights to write, .safetensors')
+    return parser.parse_args(argv)
+
+
+def convert(args: argparse.Namespace) -> None:
+    """Convert, write and report."""
+    if not args.out.endswith('.safetensors'):
+        raise CheckpointError(f'{args.out}: expected a name that ends with .safetensors.')
+    converted = convert_alphaclip(args.checkpoint)
+    save_safetensors(converted.tensors, args.out, converted.metadata)
+    print(converted.report())
+    print(f"\n{args.out}: for init_cfg of dict(type='mmpatchioner.AlphaCLIPNeck', ...)")
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    try:
+        convert(args)
+    except (CheckpointError, OSError) as error:
+        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
+        return _USAGE_ERROR
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
