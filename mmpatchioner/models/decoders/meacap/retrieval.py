@@ -11,7 +11,10 @@ from torch.nn import functional as F
 
 from mmpatchioner.models.bridges.memory_file import Memory, PackedTexts, load_memory, memory_dtype
 
-_SIMILARITIES = 2**24  # held at a time: 64 MB
+# Rows at a time. On a CPU so few that their similarities stay in the cache; elsewhere as many as make 64 MB of them,
+# for every chunk costs some kernel launches.
+_CPU_ROWS = 8192
+_SIMILARITIES = 2**24
 
 
 class CaptionRetrieval(BaseModule):
@@ -93,7 +96,8 @@ class CaptionRetrieval(BaseModule):
 
     def _nearest(self, query: Tensor) -> Tensor:
         """Rows (R, num_captions) of the memory, by falling similarity."""
-        size = self.chunk_size or max(1024, _SIMILARITIES // len(query))
+        on_cpu = query.device.type == 'cpu'
+        size = self.chunk_size or max(_CPU_ROWS, 0 if on_cpu else _SIMILARITIES // len(query))
         values = query.new_empty(len(query), 0)
         rows = torch.empty(len(query), 0, dtype=torch.int64, device=query.device)
         for start in range(0, len(self.unit_rows), size):
