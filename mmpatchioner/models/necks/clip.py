@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from mmpatchioner.checkpoints import from_folder_or_hub
 from mmpatchioner.models.necks.inputs import AUTOCAST, check_autocast, check_patch_inputs
 from mmpatchioner.models.necks.patch_features import PatchFeatures
+from mmpatchioner.models.necks.positions import resample_positions
 from mmpatchioner.registry import MODELS
 
 
@@ -88,7 +88,7 @@ class CLIPNeck(BaseModule):
         embeddings = self.backbone.vision_model.embeddings
         patches = embeddings.patch_embedding(patch_inputs).flatten(2).transpose(1, 2)
         cls = embeddings.class_embedding.expand(len(patches), 1, -1)
-        positions = _resample(embeddings.position_embedding.weight, grid)
+        positions = resample_positions(embeddings.position_embedding.weight, grid)
         return torch.cat([cls, patches], dim=1) + positions
 
     @torch.no_grad()
@@ -114,16 +114,6 @@ def _run_blocks(encoder: Any, embedded: Tensor) -> tuple[Tensor, Tensor]:
     finally:
         hook.remove()
     return inputs[0], output
-
-
-def _resample(positions: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Position embeddings (1 + n * n, C) of a square grid as those of another, (1 + rows * cols, C)."""
-    side = round((len(positions) - 1) ** 0.5)
-    if grid == (side, side):
-        return positions
-    square = positions[1:].float().T.reshape(1, -1, side, side)
-    resampled = F.interpolate(square, grid, mode='bicubic', antialias=True, align_corners=False)
-    return torch.cat([positions[:1], resampled.flatten(2)[0].T.to(positions.dtype)])
 
 
 def _build_backbone(cfg: dict[str, Any]) -> nn.Module:
