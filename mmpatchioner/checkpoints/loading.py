@@ -18,6 +18,7 @@ from mmpatchioner.files import replacing
 
 SCHEME = 'mmpatchioner://'
 _PACKAGED = Path(__file__).parent
+_WRAPPERS = ('state_dict', 'model')  # what mmengine and detectron2 store the tensors under
 
 
 def resolve_file(path: str | os.PathLike[str]) -> Path:
@@ -57,7 +58,8 @@ def load_state_dict(path: str | os.PathLike[str], strip_prefix: str = '') -> dic
 
     Args:
         path: A ``.safetensors`` file, or one written by ``torch.save``, which is read with ``weights_only=True``.
-            A dictionary with ``state_dict`` (mmengine's checkpoints) is unwrapped. See :func:`resolve_file`.
+            A dictionary with ``state_dict`` (mmengine's checkpoints) or ``model`` (detectron2's) is unwrapped. See
+            :func:`resolve_file`.
         strip_prefix: Prefix to remove from every name that has it, e.g. ``'module.'`` of DistributedDataParallel.
 
     Returns:
@@ -178,8 +180,9 @@ def _load_safetensors(file: Path) -> dict[str, Tensor]:
 
 def _load_torch(file: Path) -> dict[str, Tensor]:
     content = _load_pickle(file)
-    if isinstance(content, Mapping) and isinstance(content.get('state_dict'), Mapping):
-        content = content['state_dict']
+    for wrapper in _WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
     if not isinstance(content, Mapping):
         raise CheckpointError(
             f'{file}: expected a dictionary of tensors, got {type(content).__name__}.'
