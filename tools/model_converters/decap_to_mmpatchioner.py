@@ -15,6 +15,7 @@ from mmpatchioner.checkpoints.decap import convert_decap, decoder_arguments
 from mmpatchioner.models.bridges import load_memory
 
 _USAGE_ERROR = 2
+_SPACE = 'talk2dino-vitb14-reg'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -24,7 +25,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--memory', help='memory.safetensors that the decoder belongs to')
     parser.add_argument('--num-layers', type=int, default=4, help='blocks it must have')
     parser.add_argument(
-        '--space', default='talk2dino-vitb14-reg', help='name of the space of its prefix'
+        '--space', help=f'name of the space of its prefix; default: that of --memory, or {_SPACE}'
     )
     return parser.parse_args(argv)
 
@@ -34,18 +35,22 @@ def convert(args: argparse.Namespace) -> None:
     if not args.out.endswith('.safetensors'):
         raise CheckpointError(f'{args.out}: expected a name that ends with .safetensors.')
     memory = load_memory(args.memory) if args.memory else None
-    if memory is not None and memory.space not in (None, args.space):
+    own_space = None if memory is None else memory.space
+    space = args.space or own_space or _SPACE
+    if own_space not in (None, space):
         raise CheckpointError(
-            f'{args.memory} is of the space {memory.space!r}, the decoder of {args.space!r}; '
-            'name the right one with --space.'
+            f'{args.memory} is of the space {own_space!r}, not of {space!r}, the --space of the decoder; '
+            'they do not belong together.'
         )
     converted = convert_decap(
         args.checkpoint, args.num_layers, None if memory is None else memory.embed_dims
     )
-    save_safetensors(converted.tensors, args.out, {**converted.metadata, 'space': args.space})
+    save_safetensors(converted.tensors, args.out, {**converted.metadata, 'space': space})
     print(converted.report())
     sizes = ', '.join(f'{name}={value}' for name, value in decoder_arguments(converted).items())
-    print(f"\n{args.out}: for dict(type='mmpatchioner.PrefixDecoder', {sizes}, num_heads=4, ...)")
+    print(
+        f"\n{args.out}: space {space}, for dict(type='mmpatchioner.PrefixDecoder', {sizes}, num_heads=4, ...)"
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from mmpatchioner.checkpoints import CheckpointError
-from mmpatchioner.checkpoints.memory_h5 import convert_memory_h5
+from mmpatchioner.checkpoints.memory_h5 import convert_memory_h5, published_space
 
 _USAGE_ERROR = 2
 
@@ -34,7 +34,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help='columns to take; DINO.txt: 1024 2048',
     )
     parser.add_argument('--no-texts', action='store_true', help='keep the embeddings only')
-    parser.add_argument('--space', default='talk2dino-vitb14-reg', help='name of their space')
+    parser.add_argument(
+        '--space', help='name of their space; default: that of a file with a published name'
+    )
     return parser.parse_args(argv)
 
 
@@ -42,6 +44,11 @@ def convert(args: argparse.Namespace) -> None:
     """Convert, write and report."""
     if not args.out.endswith('.safetensors'):
         raise CheckpointError(f'{args.out}: expected a name that ends with .safetensors.')
+    space = args.space or published_space(Path(args.memory).name)
+    if space is None:
+        raise CheckpointError(
+            f'{args.memory}: has none of the published names; name the space of its rows with --space.'
+        )
     with Progress(transient=True) as progress:
         task = progress.add_task('Reading', total=None)
         memory = convert_memory_h5(
@@ -49,7 +56,7 @@ def convert(args: argparse.Namespace) -> None:
             dtype=args.dtype,
             columns=tuple(args.columns) if args.columns else None,
             keep_texts=not args.no_texts,
-            metadata={'space': args.space},
+            metadata={'space': space},
             on_rows=lambda done, total: progress.update(task, completed=done, total=total),
         )
     memory.save(args.out)
@@ -58,7 +65,7 @@ def convert(args: argparse.Namespace) -> None:
     print(f'{args.memory}: {len(memory):,} rows of {memory.embed_dims}, {zeros} of zeros left out')
     print(
         f'{args.out}: {args.dtype}, {Path(args.out).stat().st_size / 1e6:,.1f} MB, '
-        f'lengths {memory.norms.min():.3g} to {memory.norms.max():.3g}, space {args.space}, {texts}'
+        f'lengths {memory.norms.min():.3g} to {memory.norms.max():.3g}, space {space}, {texts}'
     )
 
 
