@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,10 +14,10 @@ from mmpatchioner.models.decoders.transformer import Transformer
 
 @dataclass(frozen=True, eq=False)
 class TokenSequences:
-    """Decoded sequences, the end-of-text token included where it was reached.
+    """Decoded sequences, the token that ended them included where one did.
 
     Args:
-        ids: (R, T) int64, filled up with the end-of-text token.
+        ids: (R, T) int64, filled up with the first of the tokens that end one.
         log_probs: (R, T) fp32 natural-log probability of every token, 0 where filled up.
         lengths: (R,) int64, tokens up to and including end-of-text.
         full_log_probs: (R,) natural-log probability of all ``max_length`` tokens, those after end-of-text
@@ -39,7 +40,7 @@ def decode(
     transformer: Transformer,
     prompts: Tensor,
     *,
-    stop_id: int,
+    stop_ids: Sequence[int],
     max_length: int,
     vocab_size: int | None = None,
     num_beams: int = 1,
@@ -53,7 +54,7 @@ def decode(
     Args:
         transformer: The decoder.
         prompts: (R, P, dims) input vectors that come before the first token.
-        stop_id: The end-of-text token.
+        stop_ids: Tokens that end a sequence, e.g. end-of-text; the first fills up what ended.
         max_length: Most tokens of a sequence, end-of-text included.
         vocab_size: Only tokens below it are produced; None allows all.
         num_beams: Hypotheses kept for every sequence; 1 is greedy search.
@@ -68,11 +69,11 @@ def decode(
     rows, positions = prompts.shape[:2]
     search: GreedySearch | BeamSearch
     if num_beams == 1:
-        search = GreedySearch(rows, max_length, stop_id, prompts.device, full_length)
+        search = GreedySearch(rows, max_length, stop_ids, prompts.device, full_length)
     elif full_length:
         raise ValueError(f'full_length: expected greedy search, got num_beams={num_beams}.')
     else:
-        search = BeamSearch(rows, max_length, stop_id, prompts.device, num_beams)
+        search = BeamSearch(rows, max_length, stop_ids, prompts.device, num_beams)
     cache = transformer.new_cache(rows, positions + max_length)
     inputs = prompts
     while len(inputs):

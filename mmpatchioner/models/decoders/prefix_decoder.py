@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,28 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmpatchioner.checkpoints import PretrainedModule
+from mmpatchioner.models.decoders.captions import Captions
 from mmpatchioner.models.decoders.generation import decode
 from mmpatchioner.models.decoders.transformer import Transformer
 from mmpatchioner.registry import MODELS
-
-
-@dataclass(frozen=True, eq=False)
-class Captions:
-    """Decoded captions of R regions.
-
-    Args:
-        texts: R captions.
-        scores: (R,) mean natural-log probability per token, end-of-text included; higher is better.
-        token_ids: (R, T) int64, filled up with the end-of-text token.
-        token_log_probs: (R, T) natural-log probability of every token, 0 where filled up.
-        official_scores: (R,) what the released code ranks captions of this decoder by; only if asked for.
-    """
-
-    texts: list[str]
-    scores: Tensor
-    token_ids: Tensor
-    token_log_probs: Tensor
-    official_scores: Tensor | None = None
 
 
 @MODELS.register_module()
@@ -161,7 +142,7 @@ class PrefixDecoder(PretrainedModule):
                 sequences = decode(
                     self.transformer,
                     self.prefix(embeddings.float())[:, None],
-                    stop_id=self.tokenizer.eos_id,
+                    stop_ids=[self.tokenizer.eos_id],
                     max_length=self._check_length('max_length', length),
                     vocab_size=self.tokenizer.vocab_size,
                     num_beams=beams,

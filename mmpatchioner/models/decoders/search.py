@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -29,7 +30,7 @@ class GreedySearch:
     Args:
         rows: Sequences.
         max_length: Most tokens of each.
-        stop_id: Token that ends a sequence.
+        stop_ids: Tokens that end a sequence; the first fills up what ended.
         device: Of the logits.
         full_length: Whether sequences go on after their end, up to ``max_length``.
     """
@@ -38,14 +39,14 @@ class GreedySearch:
         self,
         rows: int,
         max_length: int,
-        stop_id: int,
+        stop_ids: Sequence[int],
         device: torch.device,
         full_length: bool = False,
     ) -> None:
-        self.stop_id = stop_id
+        self.stop_ids = torch.tensor(stop_ids, device=device)
         self.max_length = max_length
         self.full_length = full_length
-        self.ids = torch.full((rows, max_length), stop_id, device=device)
+        self.ids = torch.full((rows, max_length), stop_ids[0], device=device)
         self.log_probs = torch.zeros(rows, max_length, device=device)
         self.active = torch.arange(rows, device=device)  # rows of the batch -> sequences
         self.alive = torch.ones(rows, dtype=torch.bool, device=device)
@@ -61,7 +62,7 @@ class GreedySearch:
         self.log_probs[self.active, self.length] = -normaliser
         self.length += 1
         if not self.full_length:
-            self.alive &= tokens != self.stop_id
+            self.alive &= ~torch.isin(tokens, self.stop_ids)
         remaining = int(self.alive.sum())
         if not remaining or self.length == self.max_length:
             return Step(tokens[:0], None)
@@ -73,7 +74,7 @@ class GreedySearch:
 
     def result(self) -> tuple[Tensor, Tensor, Tensor]:
         """Ids (R, T), log-probabilities (R, T) and lengths (R,), see :class:`TokenSequences`."""
-        return _trim(self.ids, self.log_probs, self.stop_id)
+        return _trim(self.ids, self.log_probs, self.stop_ids)
 
 
 class BeamSearch:
@@ -85,18 +86,24 @@ class BeamSearch:
     Args:
         rows: Sequences.
         max_length: Most tokens of each.
-        stop_id: Token that ends a sequence.
+        stop_ids: Tokens that end a sequence; the first fills up what ended.
         device: Of the logits.
         num_beams: Hypotheses of a sequence.
     """
 
     def __init__(
-        self, rows: int, max_length: int, stop_id: int, device: torch.device, num_beams: int
+        self,
+        rows: int,
+        max_length: int,
+        stop_ids: Sequence[int],
+        device: torch.device,
+        num_beams: int,
     ) -> None:
-        self.stop_id = stop_id
+        self.stop_ids = torch.tensor(stop_ids, device=device)
+        self.filler = stop_ids[0]
         self.max_length = max_length
         self.num_beams = num_beams
-        self.best_ids = torch.full((rows, max_length), stop_id, device=device)
+        self.best_ids = torch.full((rows, max_length), self.filler, device=device)
         self.best_log_probs = torch.zeros(rows, max_length, device=device)
         self.active = torch.arange(rows, device=device)  # (A,) sequences that are not decided
         self.length = 0
@@ -124,7 +131,7 @@ class BeamSearch:
 
     def result(self) -> tuple[Tensor, Tensor, Tensor]:
         """Ids (R, T), log-probabilities (R, T) and lengths (R,), see :class:`TokenSequences`."""
-        return _trim(self.best_ids, self.best_log_probs, self.stop_id)
+        return _trim(self.best_ids, self.best_log_probs, self.stop_ids)
 
     def _extend(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Replace the hypotheses by their best continuations; return parents and tokens (A, W)."""
@@ -132,7 +139,7 @@ class BeamSearch:
         shape = (*self.open.shape, best.shape[-1])  # (A, W, k)
         gains = best.new_zeros(shape)
         gains[self.open] = best - logits.logsumexp(dim=-1, keepdim=True)
-        candidates = best_tokens.new_full(shape, self.stop_id)
+        candidates = best_tokens.new_full(shape, self.filler)
         candidates[self.open] = best_tokens
         means = (self.log_probs.sum(dim=-1)[..., None] + gains) / (self.length + 1)
         # A finished hypothesis continues as itself, once.
@@ -147,7 +154,8 @@ class BeamSearch:
         self.log_probs = self.log_probs.gather(1, history)
         self.ids[..., self.length] = tokens
         self.log_probs[..., self.length] = gains.flatten(1).gather(1, choice)
-        self.open = self.open.gather(1, parents) & (tokens != self.stop_id) & self.means.isfinite()
+        stopped = torch.isin(tokens, self.stop_ids)
+        self.open = self.open.gather(1, parents) & ~stopped & self.means.isfinite()
         self.length += 1
         return parents, tokens
 
@@ -163,12 +171,12 @@ class BeamSearch:
         return self.open.any(dim=1) & (bound > self.means[:, 0])
 
 
-def _trim(ids: Tensor, log_probs: Tensor, stop_id: int) -> tuple[Tensor, Tensor, Tensor]:
+def _trim(ids: Tensor, log_probs: Tensor, stop_ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     # A finished sequence that waited for the batch to be compacted has tokens after its end.
-    stopped_before = (ids == stop_id).cumsum(dim=1).roll(1, dims=1)
+    stopped_before = torch.isin(ids, stop_ids).cumsum(dim=1).roll(1, dims=1)
     stopped_before[:, :1] = 0
     kept = stopped_before == 0
     lengths = kept.sum(dim=1)
     longest = int(lengths.max()) if len(lengths) else 0
-    ids = ids.masked_fill(~kept, stop_id)[:, :longest]
+    ids = ids.masked_fill(~kept, int(stop_ids[0]))[:, :longest]
     return ids, log_probs.masked_fill(~kept, 0.0)[:, :longest], lengths

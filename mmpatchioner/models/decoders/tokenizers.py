@@ -47,15 +47,10 @@ class CaptionTokenizer:
         clean: str = 'strip',
         pad_id: int | None = None,
     ) -> None:
-        if (file is None) == (pretrained is None):
-            raise ValueError(
-                f'tokenizer: expected exactly one of `file` and `pretrained`, got file={file!r}, '
-                f'pretrained={pretrained!r}.'
-            )
         if clean not in CLEANERS:
             raise ValueError(f'tokenizer.clean: expected one of {sorted(CLEANERS)}, got {clean!r}.')
         source = str(file or pretrained)
-        self._backend = _load_file(source) if pretrained is None else _load_pretrained(source)
+        self._backend = load_tokenizer(file, pretrained)
         # CLIP's tokens spell bytes as letters; their end of a word is a mark at the last token's end.
         self._bytes = decoders.ByteLevel()
         self._clean = CLEANERS[clean]
@@ -142,12 +137,25 @@ def train_bpe(texts: Iterable[str], vocab_size: int, path: str | os.PathLike[str
         backend.save(str(scratch))
 
 
-def _load_file(source: str) -> Tokenizer:
-    path = resolve_file(source)
+def load_tokenizer(file: str | os.PathLike[str] | None, pretrained: str | None) -> Tokenizer:
+    """Read a ``tokenizer.json``, or the tokenizer of a model in a folder or on the hub.
+
+    Raises:
+        ValueError: if not exactly one of the two is given.
+        CheckpointError: if it cannot be read.
+    """
+    if (file is None) == (pretrained is None):
+        raise ValueError(
+            f'tokenizer: expected exactly one of `file` and `pretrained`, got file={file!r}, '
+            f'pretrained={pretrained!r}.'
+        )
+    if pretrained is not None:
+        return _load_pretrained(pretrained)
+    path = resolve_file(str(file))
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises plain Exception
-        raise CheckpointError(f'{source}: not a readable tokenizer.json ({error}).') from error
+        raise CheckpointError(f'{file}: not a readable tokenizer.json ({error}).') from error
 
 
 def _load_pretrained(source: str) -> Tokenizer:

@@ -55,7 +55,7 @@ def sequences(result: TokenSequences) -> list[list[int]]:
 def test_greedy_is_the_plain_loop(seed, positions):
     transformer = make(seed=seed, stop_bias=1.5)
     prompts = 3 * torch.randn(17, positions, DIMS)
-    result = decode(transformer, prompts, stop_id=STOP, max_length=12, vocab_size=30)
+    result = decode(transformer, prompts, stop_ids=[STOP], max_length=12, vocab_size=30)
     expected = plain_greedy(transformer, prompts, 12, 30)
     assert sequences(result) == [ids for ids, _ in expected]
     for row, (ids, log_probs) in enumerate(expected):
@@ -71,7 +71,7 @@ def test_greedy_is_the_plain_loop(seed, positions):
 def test_the_full_length_counts_the_tokens_after_the_end():
     transformer = make(stop_bias=1.5)
     prompts = 3 * torch.randn(9, 1, DIMS)
-    options = dict(stop_id=STOP, max_length=12, vocab_size=30)
+    options = dict(stop_ids=[STOP], max_length=12, vocab_size=30)
     result = decode(transformer, prompts, full_length=True, **options)
     short = decode(transformer, prompts, **options)
     assert sequences(result) == sequences(short) and short.full_log_probs is None
@@ -92,7 +92,7 @@ def test_beams_have_no_full_length():
         decode(
             make(),
             torch.zeros(1, 1, DIMS),
-            stop_id=STOP,
+            stop_ids=[STOP],
             max_length=5,
             num_beams=2,
             full_length=True,
@@ -104,7 +104,7 @@ def test_the_cases_are_not_vacuous():
     for seed in range(4):
         prompts = 3 * torch.randn(17, 1, DIMS)
         result = decode(
-            make(seed=seed, stop_bias=1.5), prompts, stop_id=STOP, max_length=12, vocab_size=30
+            make(seed=seed, stop_bias=1.5), prompts, stop_ids=[STOP], max_length=12, vocab_size=30
         )
         lengths |= set(result.lengths.tolist())
         tokens |= set(result.ids.flatten().tolist())
@@ -115,7 +115,7 @@ def test_the_cases_are_not_vacuous():
 def test_results_do_not_depend_on_the_batch(num_beams):
     transformer = make(stop_bias=1.5)
     prompts = 3 * torch.randn(23, 1, DIMS)
-    options = dict(stop_id=STOP, max_length=12, num_beams=num_beams)
+    options = dict(stop_ids=[STOP], max_length=12, num_beams=num_beams)
     together = decode(transformer, prompts, **options)
     order = torch.randperm(23)
     shuffled = decode(transformer, prompts[order], **options)
@@ -132,7 +132,7 @@ def test_the_longest_length_ends_a_sequence(num_beams):
     transformer = make(stop_bias=-20.0)
     for max_length in (1, 2, 7):
         result = decode(
-            transformer, prompts, stop_id=STOP, max_length=max_length, num_beams=num_beams
+            transformer, prompts, stop_ids=[STOP], max_length=max_length, num_beams=num_beams
         )
         assert result.ids.shape == (5, max_length)
         assert result.lengths.tolist() == [max_length] * 5
@@ -141,7 +141,7 @@ def test_the_longest_length_ends_a_sequence(num_beams):
 @pytest.mark.parametrize('num_beams', [1, 3])
 def test_no_prompts_are_legal(num_beams):
     result = decode(
-        make(), torch.zeros(0, 1, DIMS), stop_id=STOP, max_length=5, num_beams=num_beams
+        make(), torch.zeros(0, 1, DIMS), stop_ids=[STOP], max_length=5, num_beams=num_beams
     )
     assert result.ids.shape == (0, 0) and result.scores.shape == (0,)
 
@@ -149,7 +149,9 @@ def test_no_prompts_are_legal(num_beams):
 @pytest.mark.parametrize('num_beams', [1, 3])
 def test_tokens_beyond_the_vocabulary_are_never_produced(num_beams):
     prompts = 3 * torch.randn(20, 1, DIMS)
-    result = decode(make(), prompts, stop_id=STOP, max_length=10, vocab_size=5, num_beams=num_beams)
+    result = decode(
+        make(), prompts, stop_ids=[STOP], max_length=10, vocab_size=5, num_beams=num_beams
+    )
     assert result.ids.max() < 5
 
 
@@ -176,7 +178,7 @@ def every_sequence(transformer: Transformer, prompt: Tensor, max_length: int) ->
 def test_wide_beams_find_the_best_of_all_sequences(seed):
     transformer = make(vocab=4, seed=seed, stop_bias=0.5)
     prompts = 2 * torch.randn(3, 1, DIMS)
-    result = decode(transformer, prompts, stop_id=STOP, max_length=4, num_beams=3**4)
+    result = decode(transformer, prompts, stop_ids=[STOP], max_length=4, num_beams=3**4)
     for row, prompt in enumerate(prompts):
         scores = every_sequence(transformer, prompt, max_length=4)
         best = max(scores, key=scores.__getitem__)
@@ -207,7 +209,7 @@ def plain_beams(transformer: Transformer, prompt: Tensor, max_length: int, width
 def test_beam_search_is_the_plain_one(seed, width):
     transformer = make(vocab=12, seed=seed, stop_bias=1.5)
     prompts = 2 * torch.randn(8, 1, DIMS)
-    result = decode(transformer, prompts, stop_id=STOP, max_length=9, num_beams=width)
+    result = decode(transformer, prompts, stop_ids=[STOP], max_length=9, num_beams=width)
     for row, prompt in enumerate(prompts):
         tokens, _, mean = plain_beams(transformer, prompt, 9, width)
         assert tuple(sequences(result)[row]) == tokens
@@ -217,8 +219,8 @@ def test_beam_search_is_the_plain_one(seed, width):
 def test_beams_score_at_least_as_well_as_greedy_on_average():
     transformer = make(stop_bias=1.5)
     prompts = 3 * torch.randn(40, 1, DIMS)
-    greedy = decode(transformer, prompts, stop_id=STOP, max_length=12)
-    beams = decode(transformer, prompts, stop_id=STOP, max_length=12, num_beams=5)
+    greedy = decode(transformer, prompts, stop_ids=[STOP], max_length=12)
+    beams = decode(transformer, prompts, stop_ids=[STOP], max_length=12, num_beams=5)
     assert beams.scores.mean() > greedy.scores.mean()
 
 
@@ -231,7 +233,7 @@ def test_the_work_shrinks_with_the_batch(monkeypatch):
         return logits(hidden, vocab_size)
 
     monkeypatch.setattr(transformer, 'logits', counted)
-    result = decode(transformer, 3 * torch.randn(64, 1, DIMS), stop_id=STOP, max_length=12)
+    result = decode(transformer, 3 * torch.randn(64, 1, DIMS), stop_ids=[STOP], max_length=12)
     needed = [int((result.lengths > step).sum()) for step in range(len(rows))]
     assert len(rows) == int(result.lengths.max())
     assert all(done <= need * 8 / 7 + 1 for done, need in zip(rows, needed, strict=True))

@@ -21,6 +21,7 @@ from mmpatchioner.models.decoders.meacap.concepts import (
 from mmpatchioner.models.decoders.meacap.memo import Memo
 from mmpatchioner.models.decoders.meacap.retrieval import CaptionRetrieval
 from mmpatchioner.models.decoders.meacap.scene_graph import SceneGraph
+from mmpatchioner.models.decoders.prompt_text import compose_prompt
 from mmpatchioner.models.text_encoders import TextEncoder
 from mmpatchioner.registry import MODELS
 
@@ -135,13 +136,3 @@ class MeaCapPrompt(BaseModule):
         for network in self._networks:
             network._apply(fn)
         return super()._apply(fn, recurse)
-
-
-def compose_prompt(concepts: Sequence[str]) -> str:
-    """The sentence that names concepts.
-
-    Example:
-        >>> compose_prompt(['brown dog', 'bench']), compose_prompt([])
-        ('There are brown dog, bench in image.', 'There are something in image.')
-    """
-    return f'There are {", ".join(concepts) or "something"} in image.'
