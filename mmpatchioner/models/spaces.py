@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 from torch import nn
 
 from mmpatchioner.checkpoints import CheckpointError
 from mmpatchioner.models.necks.feature_transform import FeatureTransform
 
-_MEMORIES = ('bridge', 'image_bridge')
+_BRIDGES = ('bridge', 'image_bridge')
+_WIDTHS = ('embed_dims', 'prefix_dims')  # of the vectors that a part reads
 
 
 def check_spaces(captioner: nn.Module) -> None:
@@ -27,22 +29,30 @@ def check_spaces(captioner: nn.Module) -> None:
     """
     head = getattr(captioner, 'caption_head', None)
     neck = getattr(captioner, 'patch_neck', None)
-    bridges = {f'caption_head.{name}': getattr(head, name, None) for name in _MEMORIES}
     decoder = getattr(head, 'decoder', None)
-    spaces = {'neck.feature_transform': _transform_space(neck)}
-    spaces |= {name: getattr(bridge, 'space', None) for name, bridge in bridges.items()}
-    widths = {'neck': getattr(neck, 'embed_dims', None)}
-    widths |= {name: _width(bridge) for name, bridge in bridges.items()}
+    bridges = {f'caption_head.{name}': getattr(head, name, None) for name in _BRIDGES}
+    decoders = {
+        'caption_head.decoder': decoder,
+        'caption_head.decoder.hard_prompt': getattr(decoder, 'hard_prompt', None),
+    }
     # A bridge may lead into another space; the decoder then belongs to that one.
     leading = {f'{name} (output)': b for name, b in bridges.items() if hasattr(b, 'out_dims')}
-    out_spaces = {name: getattr(bridge, 'out_space', None) for name, bridge in leading.items()}
-    out_widths = {name: getattr(bridge, 'out_dims', None) for name, bridge in leading.items()}
-    decoder_space = {'caption_head.decoder': getattr(decoder, 'space', None)}
-    decoder_width = {'caption_head.decoder': _width(decoder)}
+    spaces = {'neck.feature_transform': _transform_space(neck), **_each(bridges, 'space')}
+    widths = {'neck': getattr(neck, 'embed_dims', None), **_each(bridges, *_WIDTHS)}
     _compare(spaces, 'is of the space')
-    _compare((out_spaces or spaces) | decoder_space, 'is of the space')
+    _compare((_each(leading, 'out_space') or spaces) | _each(decoders, 'space'), 'is of the space')
     _compare(widths, 'has vectors of width')
-    _compare((out_widths or widths) | decoder_width, 'has vectors of width')
+    _compare(
+        (_each(leading, 'out_dims') or widths) | _each(decoders, *_WIDTHS), 'has vectors of width'
+    )
+
+
+def _each(parts: dict[str, nn.Module | None], *attributes: str) -> dict[str, Any]:
+    """The first of the attributes that a part has, by its name; None where it has none."""
+    return {
+        name: next((getattr(part, key) for key in attributes if hasattr(part, key)), None)
+        for name, part in parts.items()
+    }
 
 
 def _transform_space(neck: nn.Module | None) -> str | None:
@@ -50,12 +60,7 @@ def _transform_space(neck: nn.Module | None) -> str | None:
     return next((part.space for part in modules if isinstance(part, FeatureTransform)), None)
 
 
-def _width(part: nn.Module | None) -> int | None:
-    """Width of the vectors that a bridge or decoder reads."""
-    return getattr(part, 'embed_dims', getattr(part, 'prefix_dims', None))
-
-
-def _compare(values: dict[str, str | None] | dict[str, int | None], relation: str) -> None:
+def _compare(values: dict[str, Any], relation: str) -> None:
     named = [(name, value) for name, value in values.items() if value is not None]
     for (first, wanted), (second, found) in pairwise(named):
         if found != wanted:

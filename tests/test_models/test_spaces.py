@@ -8,7 +8,9 @@ from tiny_captioner import tiny_config, tiny_prefix_decoder
 
 from mmpatchioner.apis import CaptionInferencer
 from mmpatchioner.checkpoints import CheckpointError, save_safetensors
-from mmpatchioner.models.bridges import save_memory
+from mmpatchioner.models.bridges import Memory, save_memory
+from mmpatchioner.models.decoders.meacap import CaptionRetrieval
+from mmpatchioner.models.spaces import check_spaces
 from mmpatchioner.registry import MODELS
 
 
@@ -71,6 +73,15 @@ def test_parts_of_different_spaces_are_refused(config, spaces, first, second):
         CaptionInferencer(config(**spaces), device='cpu')
     assert f"model: {first} is of the space 'b' and {second} of 'a'" in str(error.value)
     assert 'tools/build_memory.py' in str(error.value)
+
+
+def test_what_a_decoder_is_prompted_with_is_of_its_space(config):
+    captioner = CaptionInferencer(config(memory='a', decoder='a'), device='cpu').model
+    names = Memory.from_rows(torch.eye(32)[:2], ['cat', 'dog'], {'space': 'b'})
+    captioner.caption_head.decoder.hard_prompt = CaptionRetrieval(names, num_captions=1)
+    message = r"decoder is of the space 'a' and caption_head\.decoder\.hard_prompt of 'b'"
+    with pytest.raises(CheckpointError, match=message):
+        check_spaces(captioner)
 
 
 def test_a_memory_of_another_width_is_refused_before_an_image_is_seen(config):
