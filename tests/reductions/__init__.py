@@ -15,13 +15,18 @@ WIDTH = 32
 INPUT_SIZE = 70  # pixels, a multiple of the patch size of most backbones
 Reduce = Callable[[Any, Path], None]
 _REDUCE: dict[str, Reduce] = {}
+_INPUT_SIZES: dict[str, int] = {}  # of necks whose patches do not divide the usual size
 
 
-def reduces(*classes: str) -> Callable[[Reduce], Reduce]:
-    """Register a function that changes the config of such a part in place; the folder is for files it needs."""
+def reduces(*classes: str, input_size: int = INPUT_SIZE) -> Callable[[Reduce], Reduce]:
+    """Register a function that changes the config of such a part in place; the folder is for files it needs.
+
+    ``input_size`` is for necks whose patches do not divide the usual size of the view.
+    """
 
     def register(function: Reduce) -> Reduce:
         _REDUCE.update(dict.fromkeys(classes, function))
+        _INPUT_SIZES.update(dict.fromkeys(classes, input_size))
         return function
 
     return register
@@ -30,9 +35,10 @@ def reduces(*classes: str) -> Callable[[Reduce], Reduce]:
 def reduce_model(cfg: Any, folder: Path) -> None:
     """Make the model of a config and its view small."""
     _visit(cfg.model, folder)
+    size = _INPUT_SIZES.get(cfg.model.neck.type.rpartition('.')[2], INPUT_SIZE)
     for view in (*cfg.test_pipeline, cfg.model.get('view', {})):
         if 'size' in view:
-            view.size = INPUT_SIZE
+            view.size = size
     if 'detector' in cfg:
         cfg.detector.checkpoint = None
 

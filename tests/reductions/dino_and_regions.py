@@ -29,3 +29,9 @@ def reduce_inverse(bridge, folder):
 def reduce_alphaclip(neck, folder):
     neck.backbone = dict(config=dict(projection_dim=WIDTH, **VIT))
     neck.init_cfg = None
+
+
+@reduces('RegionCLIPNeck', input_size=96)
+def reduce_regionclip(neck, folder):
+    neck.backbone = dict(config=dict(layers=(1, 1, 1, 1), width=4, out_dims=WIDTH, side=2))
+    neck.init_cfg = None

@@ -7,7 +7,9 @@ from mmpatchioner.models.necks.dinotxt_head import DINOTxtVisionHead
 from mmpatchioner.models.necks.dinov2 import DINOv2Neck
 from mmpatchioner.models.necks.dinov3 import DINOv3Neck
 from mmpatchioner.models.necks.feature_transform import FeatureTransform
+from mmpatchioner.models.necks.modified_resnet import ModifiedResNet
 from mmpatchioner.models.necks.patch_features import PatchFeatures
+from mmpatchioner.models.necks.regionclip import RegionCLIPNeck
 
 __all__ = [
     'AlphaCLIPNeck',
@@ -17,5 +19,7 @@ __all__ = [
     'DINOv2Neck',
     'DINOv3Neck',
     'FeatureTransform',
+    'ModifiedResNet',
     'PatchFeatures',
+    'RegionCLIPNeck',
 ]

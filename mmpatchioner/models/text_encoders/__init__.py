@@ -4,14 +4,19 @@ from mmpatchioner.models.text_encoders.base import TextEncoder, build_text_encod
 from mmpatchioner.models.text_encoders.clip_text import CLIPTextEncoder
 from mmpatchioner.models.text_encoders.dinotxt_text import DINOTxtTextEncoder, DINOTxtTextTower
 from mmpatchioner.models.text_encoders.projection import ProjectedTextEncoder, TextProjection
+from mmpatchioner.models.text_encoders.regionclip_text import CLIPTextTower, RegionCLIPTextEncoder
 from mmpatchioner.models.text_encoders.sentence import SentenceTextEncoder
+from mmpatchioner.models.text_encoders.template import TemplateTextEncoder
 
 __all__ = [
     'CLIPTextEncoder',
+    'CLIPTextTower',
     'DINOTxtTextEncoder',
     'DINOTxtTextTower',
     'ProjectedTextEncoder',
+    'RegionCLIPTextEncoder',
     'SentenceTextEncoder',
+    'TemplateTextEncoder',
     'TextEncoder',
     'TextProjection',
     'build_text_encoder',

@@ -7,11 +7,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pad_sequence
 
 from mmpatchioner.checkpoints import PretrainedModule
 from mmpatchioner.models.self_attention import SelfAttention
 from mmpatchioner.models.text_encoders.base import TextEncoder
+from mmpatchioner.models.text_encoders.packing import build_tokenizer, pack_texts
 from mmpatchioner.registry import MODELS
 
 
@@ -117,12 +117,7 @@ class DINOTxtTextEncoder(TextEncoder):
         }
         if half not in halves:
             raise ValueError(f'encoder.half: expected one of {sorted(halves)}, got {half!r}.')
-        self.tokenizer = MODELS.build(tokenizer)
-        if self.tokenizer.vocab_size > self.tower.vocab_size:
-            raise ValueError(
-                f'encoder.tokenizer: expected at most {self.tower.vocab_size} tokens, those of the tower, got '
-                f'{self.tokenizer.vocab_size}.'
-            )
+        self.tokenizer = build_tokenizer(tokenizer, self.tower.vocab_size)
         self.half = half
         self._columns = halves[half]
         self.autocast = autocast
@@ -139,13 +134,8 @@ class DINOTxtTextEncoder(TextEncoder):
 
     def encode_batch(self, texts: list[str]) -> Tensor:
         """Encode one batch of sentences to (n, D) fp32; what exceeds 77 tokens is cut off before the end marker."""
-        ids = [self._tokens(text) for text in texts]
-        ends = torch.tensor([len(row) - 1 for row in ids], device=self.device)
-        token_ids = pad_sequence([torch.tensor(row) for row in ids], batch_first=True)
+        max_length = self.tower.max_length
+        token_ids, ends = pack_texts(texts, self.tokenizer, max_length, self.device)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.autocast):
-            vectors = self.tower(token_ids.to(self.device), ends)
+            vectors = self.tower(token_ids, ends)
         return vectors.float()[:, self._columns]
-
-    def _tokens(self, text: str) -> list[int]:
-        *ids, end = self.tokenizer.encode(text)
-        return [*ids[: self.tower.max_length - 1], end]

@@ -9,6 +9,7 @@ from mmpatchioner.models.text_encoders import (
     DINOTxtTextTower,
     build_text_encoder,
 )
+from mmpatchioner.models.text_encoders.packing import pack_texts
 
 TEXTS = ['a dog runs on the grass', 'two people ride a bike', 'a red car', 'sky']
 TOWER = dict(vocab_size=80, dims=32, num_layers=2, num_heads=4, max_length=16, out_dims=24)
@@ -102,8 +103,12 @@ def test_padding_and_batches_change_nothing(build):
 def test_long_texts_are_cut_and_keep_their_end(build):
     encoder = build()
     long = 'a red car ' * 20
-    ids = encoder._tokens(long)
-    assert len(ids) == 16 and ids[-1] == encoder.tokenizer.eos_id
+    token_ids, ends = pack_texts(['sky', long], encoder.tokenizer, 16, encoder.device)
+    assert token_ids.shape == (2, 16) and ends.tolist() == [
+        len(encoder.tokenizer.encode('sky')) - 1,
+        15,
+    ]
+    assert token_ids[[0, 1], ends].tolist() == [encoder.tokenizer.eos_id] * 2
     torch.testing.assert_close(encoder.encode([long]), encoder.encode([long + ' dog']))
 
 
