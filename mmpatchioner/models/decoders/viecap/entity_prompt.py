@@ -78,7 +78,10 @@ class EntityPrompt(BaseModule):
         if not len(embeddings):
             return []
         cosines = F.normalize(embeddings.float(), dim=1) @ self.directions.T
-        shares, indices = (cosines / self.temperature).softmax(dim=1).topk(self.top_k, dim=1)
+        shares = (cosines / self.temperature).softmax(dim=1)
+        # Stable, so that of equals the first of the vocabulary is named first.
+        shares, indices = shares.sort(dim=1, descending=True, stable=True)
+        shares, indices = shares[:, : self.top_k], indices[:, : self.top_k]
         counts = (shares >= self.threshold).long().cumprod(dim=1).sum(dim=1).tolist()
         return [
             [self.names[index] for index in row[:count]]

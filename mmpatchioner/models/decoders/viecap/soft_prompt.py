@@ -49,7 +49,7 @@ class SoftPrompt(nn.Module):
     def forward(self, vectors: Tensor) -> Tensor:
         """Map vectors (R, D) to prompts (R, P, dims)."""
         rows = len(vectors)
-        inputs = self.linear(vectors).view(rows, self.num_inputs, -1)
+        inputs = self.linear(vectors).unflatten(1, (self.num_inputs, -1))
         learned = self.prefix_const.expand(rows, -1, -1)
         return self.transformer(torch.cat([inputs, learned], dim=1))[:, self.num_inputs :]
 
