@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from mmpatchioner.checkpoints import PretrainedModule
 from mmpatchioner.models.necks.clip import CLIPNeck
-from mmpatchioner.models.necks.inputs import check_patch_inputs
+from mmpatchioner.models.necks.inputs import check_patch_inputs, is_official
 from mmpatchioner.models.necks.patch_features import PatchFeatures
 from mmpatchioner.registry import MODELS
 
@@ -46,18 +46,16 @@ class AlphaCLIPNeck(CLIPNeck, PretrainedModule):
         autocast: str | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        if compat not in (None, 'paper', 'official'):
-            raise ValueError(f"neck.compat: expected None, 'paper' or 'official', got {compat!r}.")
-        if 'pretrained' in backbone and compat != 'official':
+        uses_masks = not is_official(compat)
+        if 'pretrained' in backbone and uses_masks:
             raise ValueError(
                 'neck.backbone: AlphaCLIP expects dict(config=dict(...)) and its own weights by init_cfg, got a '
                 "pretrained CLIP, in which no mask has an effect; take compat='official' if that is meant."
             )
         super().__init__(backbone, autocast=autocast, init_cfg=init_cfg)
-        self.uses_masks = compat != 'official'
         patch_embedding = self.backbone.vision_model.embeddings.patch_embedding
         self.alpha_embedding: nn.Conv2d | None = None
-        if self.uses_masks:
+        if uses_masks:
             self.alpha_embedding = nn.Conv2d(
                 1, patch_embedding.out_channels, self.patch_size, self.patch_size, bias=False
             )

@@ -6,6 +6,7 @@ from typing import Any
 
 from mmpatchioner.models.necks.dinotxt_head import DINOTxtVisionHead
 from mmpatchioner.models.necks.dinov2 import DINOv2Neck
+from mmpatchioner.models.necks.inputs import is_official
 from mmpatchioner.registry import MODELS
 
 
@@ -40,9 +41,7 @@ class DINOTxtNeck(DINOv2Neck):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(backbone, autocast=autocast, init_cfg=init_cfg)
-        if compat not in (None, 'paper', 'official'):
-            raise ValueError(f"neck.compat: expected None, 'paper' or 'official', got {compat!r}.")
-        if compat != 'official':
+        if not is_official(compat):
             heads = int(self.backbone.config.num_attention_heads)
             vision_head = DINOTxtVisionHead(self.embed_dims, **{'num_heads': heads, **(head or {})})
             self.transform = vision_head.requires_grad_(False)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mmpatchioner.checkpoints import from_folder_or_hub
 from mmpatchioner.models.necks.dinov2 import DINOv2Neck
+from mmpatchioner.models.necks.inputs import is_official
 from mmpatchioner.registry import MODELS
 
 _FIRST_VERSION = '4.56'
@@ -45,10 +46,8 @@ class DINOv3Neck(DINOv2Neck):
         autocast: str | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        if compat not in (None, 'paper', 'official'):
-            raise ValueError(f"neck.compat: expected None, 'paper' or 'official', got {compat!r}.")
         super().__init__(backbone, feature_transform, autocast, init_cfg)
-        self.rotates_keys = compat != 'official'
+        self.rotates_keys = not is_official(compat)
 
     def _run(self, patch_inputs: Tensor) -> tuple[Tensor, Callable[[], Tensor]]:
         seen: list[tuple[Tensor, tuple[Tensor, Tensor]]] = []

@@ -20,6 +20,17 @@ def check_autocast(autocast: str | None) -> None:
         )
 
 
+def is_official(compat: str | None) -> bool:
+    """Whether a neck shall follow the released code where it is at fault.
+
+    Raises:
+        ValueError: if ``compat`` is none of None, ``'paper'`` and ``'official'``.
+    """
+    if compat not in (None, 'paper', 'official'):
+        raise ValueError(f"neck.compat: expected None, 'paper' or 'official', got {compat!r}.")
+    return compat == 'official'
+
+
 def check_patch_inputs(patch_inputs: Tensor, patch_size: int) -> tuple[int, int]:
     """Rows and columns of the patch grid of a batch (B, 3, h, w).
 

@@ -10,7 +10,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmpatchioner.checkpoints import PretrainedModule
-from mmpatchioner.models.necks.inputs import AUTOCAST, check_autocast, check_patch_inputs
+from mmpatchioner.models.necks.inputs import (
+    AUTOCAST,
+    check_autocast,
+    check_patch_inputs,
+    is_official,
+)
 from mmpatchioner.models.necks.modified_resnet import ModifiedResNet
 from mmpatchioner.models.necks.patch_features import PatchFeatures
 from mmpatchioner.models.necks.positions import resample_positions
@@ -48,15 +53,13 @@ class RegionCLIPNeck(PretrainedModule):
     ) -> None:
         super().__init__(init_cfg)
         check_autocast(autocast)
-        if compat not in (None, 'paper', 'official'):
-            raise ValueError(f"neck.compat: expected None, 'paper' or 'official', got {compat!r}.")
         if set(backbone) != {'config'}:
             raise ValueError(
                 f'neck.backbone: expected dict(config=dict(...)), got the keys {sorted(backbone)}. Weights come by '
                 'init_cfg.'
             )
         self.autocast = autocast
-        self.draws_positions = compat == 'official'
+        self.draws_positions = is_official(compat)
         self.seed = seed
         self.backbone = ModifiedResNet(**backbone['config']).requires_grad_(False).eval()
         self.patch_size = self.backbone.stride
