@@ -15,10 +15,12 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 import torch
+import yaml
 
 from mmpatchioner.checkpoints import CheckpointError, load_metadata, load_state_dict
 from mmpatchioner.checkpoints.decap import convert_decap
 from mmpatchioner.checkpoints.published import PUBLISHED, cache, convert_published, read_folder
+from mmpatchioner.checkpoints.viecap import convert_viecap
 from mmpatchioner.models.bridges import load_memory
 from tests.test_checkpoints.published_files import (
     CAPTIONS,
@@ -118,6 +120,67 @@ def test_where_it_comes_from_is_recorded(decap):
 def test_without_a_memory_there_is_a_decoder_alone(tmp_path):
     done = convert_published(CAPDEC, write_repository(tmp_path / 'capdec', 'capdec'))
     assert [path.name for path in done.folder.glob('*.safetensors')] == ['decoder.safetensors']
+
+
+def test_viecap_is_converted(tmp_path):
+    folder = write_repository(tmp_path / 'viecap', 'viecap')
+    done = convert_published(PUBLISHED['talk2dino-viecap-coco'], folder)
+    expected = convert_viecap(folder / 'coco_prefix-0014.pt').tensors
+    decoder = load_state_dict(done.folder / 'decoder.safetensors')
+    assert decoder.keys() == expected.keys()
+    assert done.record['decoder']['hard_prompt'] == {'top_k': 2, 'threshold': 0.4}
+    assert done.record['decoder']['prefix_dims'] == WIDTH
+
+
+def test_meacap_is_converted_with_its_memory(tmp_path):
+    folder = write_repository(tmp_path / 'meacap', 'meacap')
+    done = convert_published(PUBLISHED['talk2dino-meacap-coco'], folder)
+    memory = load_memory(done.folder / 'memory.safetensors')
+    assert list(memory.texts) == CAPTIONS
+    assert memory.space == 'talk2dino-vitb14-reg'
+    roles = {source['role'] for source in done.record['sources']}
+    assert roles == {'config', 'decoder', 'captions', 'embeddings'}
+    assert 'hard_prompt' not in done.record['decoder']
+
+
+def test_meacap_of_several_repositories_is_fetched(hub, tmp_path):
+    model = PUBLISHED['talk2dino-meacap-coco']
+    folder = write_repository(tmp_path / 'hub' / model.repo_id, 'meacap')
+    settings = yaml.safe_load((folder / 'config.yaml').read_text())
+    settings['viecap']['hf_repo_id'] = other = 'Ruggero1912/weights'
+    (folder / 'config.yaml').write_text(yaml.safe_dump(settings))
+    (tmp_path / 'hub' / other).mkdir()
+    (folder / 'coco_prefix-0014.pt').rename(tmp_path / 'hub' / other / 'coco_prefix-0014.pt')
+    convert_published(model)
+    memory = {
+        f'memory/coco_B16_t2d/memory_{name}' for name in ('captions.json', 'clip_embeddings.pt')
+    }
+    assert hub == [
+        (model.repo_id, None, {'config.yaml'}),
+        (other, None, {'coco_prefix-0014.pt'}),
+        (model.repo_id, COMMIT, memory),
+    ]
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'soft_prompt_first': False}, 'viecap.soft_prompt_first: expected True, got False'),
+        ({'name_of_entities_text': 'open_image'}, "viecap.name_of_entities_text: expected 'coco_"),
+        ({'threshold': 'high'}, "viecap.threshold: expected a number, got 'high'"),
+        ({'weight_path': ''}, "weight_path: expected a text, got ''"),
+        ({'hf_repo_id': 7}, 'hf_repo_id: expected a text, got 7'),
+    ],
+    ids=str,
+)
+def test_unfit_settings_of_viecap_are_refused(tmp_path, change, message):
+    folder = write_repository(tmp_path / 'viecap', 'viecap')
+    settings = yaml.safe_load((folder / 'config.yaml').read_text())
+    settings['viecap'] |= change
+    (folder / 'config.yaml').write_text(yaml.safe_dump(settings))
+    with pytest.raises(CheckpointError) as error:
+        read_folder(folder)
+    assert message in str(error.value)
 
 
 def test_a_conversion_is_kept_until_a_file_changes(decap, counted):
@@ -224,7 +287,8 @@ def test_pickles_are_not_read(decap, tmp_path, caplog):
         ({'dino_model': 'dinov2_vitl14'}, "dino_model: expected 'dinov2_vitb14_reg', got"),
         ({'resize_dim': 224}, 'resize_dim: expected 518, got 224'),
         ({'normalize': False}, 'normalize: expected True, got False'),
-        ({'talk2dino_weights': 'x.pth'}, "talk2dino_weights: expected none, got 'x.pth'"),
+        ({'talk2dino_weights': 'x.pth'}, "talk2dino_weights: expected None, got 'x.pth'"),
+        ({'clip_model_name': 'ViT-L/14'}, "clip_model_name: expected 'ViT-B/16', got 'ViT-L/14'"),
         ({'viecap': 'yes'}, "viecap: expected keys and values, got 'yes'"),
         ({'support_memory_size': 0}, "expected the system 'decap' of talk2dino-decap-coco, got 'capdec'"),
         ({'prefix_size': 31}, 'expected rows of 31 dimensions'),

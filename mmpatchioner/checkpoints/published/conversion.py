@@ -10,9 +10,13 @@ from mmpatchioner.checkpoints.conversion import Converted
 from mmpatchioner.checkpoints.decap import convert_decap, decoder_arguments
 from mmpatchioner.checkpoints.errors import CheckpointError
 from mmpatchioner.checkpoints.loading import save_safetensors
+from mmpatchioner.checkpoints.meacap import convert_meacap_memory
 from mmpatchioner.checkpoints.memory_h5 import convert_memory_h5
 from mmpatchioner.checkpoints.published.models import PublishedModel
+from mmpatchioner.checkpoints.published.settings import CONFIG_FILE
 from mmpatchioner.checkpoints.published.sources import PublishedFiles
+from mmpatchioner.checkpoints.viecap import convert_viecap, viecap_arguments
+from mmpatchioner.models.bridges.memory_file import Memory
 
 DECODER, MEMORY = 'decoder.safetensors', 'memory.safetensors'
 # That of the Talk2DINO weights of the Patch-ioner repository, to which the published decoders and memories belong.
@@ -53,27 +57,53 @@ def _decap(files: PublishedFiles, folder: Path) -> tuple[list[str], dict[str, An
         memory = convert_memory_h5(files.paths['memory'], metadata={'space': _SPACE})
     except ImportError as error:  # without h5py
         raise CheckpointError(str(error)) from error
-    width = files.settings.prefix_size
-    if memory.embed_dims != width:
-        raise CheckpointError(
-            f'{files.paths["memory"]}: expected rows of {width} dimensions, the prefix_size of {files.config.name}, '
-            f'got {memory.embed_dims}. They are of different models.'
-        )
+    line = _save_memory(memory, files.paths['memory'], files.settings.prefix_size, folder)
     report, arguments = _capdec(files, folder)
-    memory.save(folder / MEMORY)
-    zeros = memory.metadata['rows_of_zeros_left_out']
-    line = f'{MEMORY}: {len(memory):,} rows of {width}, {zeros} of zeros left out'
-    return [*report, line], arguments
+    return [
+        *report,
+        f'{line}, {memory.metadata["rows_of_zeros_left_out"]} of zeros left out',
+    ], arguments
 
 
 def _capdec(files: PublishedFiles, folder: Path) -> tuple[list[str], dict[str, Any]]:
     converted = convert_decap(files.paths['decoder'], prefix_dims=files.settings.prefix_size)
-    return [_save(converted, folder / DECODER)], decoder_arguments(converted)
+    return [_save(converted, folder)], dict(decoder_arguments(converted))
 
 
-def _save(converted: Converted, path: Path) -> str:
-    save_safetensors(converted.tensors, path, {**converted.metadata, 'space': _SPACE})
-    return f'{converted.report()}\n\n{path.name}: {len(converted.tensors)} tensors, space {_SPACE}'
+def _viecap(files: PublishedFiles, folder: Path) -> tuple[list[str], dict[str, Any]]:
+    converted = convert_viecap(files.paths['decoder'], prefix_dims=files.settings.prefix_size)
+    arguments = dict(viecap_arguments(converted))
+    if files.settings.entities:
+        arguments['hard_prompt'] = dict(files.settings.entities)
+    return [_save(converted, folder)], arguments
 
 
-_CONVERTERS: dict[str, Convert] = {'decap': _decap, 'capdec': _capdec}
+def _meacap(files: PublishedFiles, folder: Path) -> tuple[list[str], dict[str, Any]]:
+    source = files.paths['embeddings']
+    memory = convert_meacap_memory(files.paths['captions'], source, metadata={'space': _SPACE})
+    line = _save_memory(memory, source, files.settings.prefix_size, folder)
+    report, arguments = _viecap(files, folder)
+    return [*report, line], arguments
+
+
+def _save(converted: Converted, folder: Path) -> str:
+    save_safetensors(converted.tensors, folder / DECODER, {**converted.metadata, 'space': _SPACE})
+    return f'{converted.report()}\n\n{DECODER}: {len(converted.tensors)} tensors, space {_SPACE}'
+
+
+def _save_memory(memory: Memory, source: Path, width: int, folder: Path) -> str:
+    if memory.embed_dims != width:
+        raise CheckpointError(
+            f'{source}: expected rows of {width} dimensions, the prefix_size of {CONFIG_FILE}, got '
+            f'{memory.embed_dims}. They are of different models.'
+        )
+    memory.save(folder / MEMORY)
+    return f'{MEMORY}: {len(memory):,} rows of {width}'
+
+
+_CONVERTERS: dict[str, Convert] = {
+    'decap': _decap,
+    'capdec': _capdec,
+    'viecap': _viecap,
+    'meacap': _meacap,
+}

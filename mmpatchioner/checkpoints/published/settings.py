@@ -11,19 +11,28 @@ from typing import Any
 import yaml
 
 from mmpatchioner.checkpoints.errors import CheckpointError
+from mmpatchioner.checkpoints.meacap import CAPTIONS_FILE, EMBEDDINGS_FILE
 
 CONFIG_FILE = 'config.yaml'
 # What our configs of these checkpoints do, by the published keys; a key that is missing has this value.
-_EXPECTED = {
+_CLIP = 'ViT-B/16'
+_EXPECTED: dict[str, Any] = {
     'resize_dim': 518,
     'crop_dim': 518,
+    'clip_model_name': _CLIP,
     'linear_talk2dino': False,
     'talk2dino_attn_type': 'qkv',
     'attention_type': 'qkv',
     'use_open_clip': False,
     'calculate_argmax_text': False,
 }
-_EXPECTED_WITH_MEMORY = {'normalize': True, 'use_talk2dino_project': True}
+_VIECAP = {'support_memory_size': 0, 'viecap.soft_prompt_first': True}
+_EXPECTED_OF: dict[str, dict[str, Any]] = {
+    'decap': {'normalize': True, 'use_talk2dino_project': True},
+    'viecap': {**_VIECAP, 'viecap.name_of_entities_text': 'coco_entities'},
+    'meacap': _VIECAP,
+}
+_ENTITY_DEFAULTS = {'top_k': 3, 'threshold': 0.2}  # of the released code; its configs say 0.4
 _BACKBONE = 'dinov2_vitb14_reg'
 _OTHER_SYSTEMS = (
     'proxyclip_clipmodel',
@@ -61,13 +70,13 @@ class PublishedSettings:
         system: ``'decap'``, ``'capdec'``, ``'viecap'`` or ``'meacap'``.
         prefix_size: Width of the vectors that the decoder reads.
         files: The files that are needed.
-        viecap: The keys of ``viecap``; empty for the other systems.
+        entities: ``top_k`` and ``threshold`` of the entities that ViECap names; empty for the other systems.
     """
 
     system: str
     prefix_size: int
     files: tuple[WantedFile, ...]
-    viecap: Mapping[str, Any]
+    entities: Mapping[str, float]
 
 
 def read_settings(path: str | os.PathLike[str]) -> PublishedSettings:
@@ -92,61 +101,70 @@ def read_settings(path: str | os.PathLike[str]) -> PublishedSettings:
         raise CheckpointError(f'{source}: expected keys and values, got {type(content).__name__}.')
     memory_size = _integer(content, 'support_memory_size', source)
     viecap = _mapping(content, 'viecap', source)
-    _check(content, bool(memory_size), source)
     if viecap:
         system = 'meacap' if _mapping(viecap, 'meacap', source) else 'viecap'
     else:
         system = 'decap' if memory_size else 'capdec'
+    _check(system, content, viecap, source)
     return PublishedSettings(
         system=system,
         prefix_size=_integer(content, 'prefix_size', source),
         files=tuple(_files(system, content, viecap, source)),
-        viecap=viecap,
+        entities=_entities(viecap, source) if system == 'viecap' else {},
     )
 
 
 def _files(
     system: str, content: Mapping[str, Any], viecap: Mapping[str, Any], source: Path
 ) -> list[WantedFile]:
-    if system in ('viecap', 'meacap'):
-        weights = _basename(viecap, 'weight_path', source)
-        files = [WantedFile('decoder', weights, '*.pt', viecap.get('hf_repo_id'))]
-        if system == 'meacap':
-            meacap = viecap['meacap']
-            folder = f'memory/{_text(meacap, "memory_id", source)}'
-            repo_id = meacap.get('hf_repo_id')
-            for role in ('captions.json', 'clip_embeddings.pt'):
-                files.append(WantedFile(role, f'{folder}/memory_{role}', None, repo_id))
+    if system in ('decap', 'capdec'):
+        files = [WantedFile('decoder', _basename(content, 'decap_weights', source), '*.pt')]
+        if system == 'decap':
+            # As the released code computes it; other values of the keys that it depends on are refused.
+            name = f'coco_captions_text_embeddings-B16-ViT-B.16-{content["support_memory_size"]}.h5'
+            files.append(WantedFile('memory', name, '*.h5'))
         return files
-    files = [WantedFile('decoder', _basename(content, 'decap_weights', source), '*.pt')]
-    if system == 'decap':
-        files.append(WantedFile('memory', _memory_name(content), '*.h5'))
+    weights = _basename(viecap, 'weight_path', source)
+    files = [WantedFile('decoder', weights, '*.pt', _repository(viecap, source))]
+    if system == 'meacap':
+        meacap = viecap['meacap']
+        folder = f'memory/{_text(meacap, "memory_id", source)}'
+        for role, name in {'captions': CAPTIONS_FILE, 'embeddings': EMBEDDINGS_FILE}.items():
+            files.append(WantedFile(role, f'{folder}/{name}', None, _repository(meacap, source)))
     return files
 
 
-def _memory_name(content: Mapping[str, Any]) -> str:
-    """The name that the released code computes; of Talk2DINO with the attention that :func:`_check` lets pass."""
-    clip = (content.get('clip_model_name') or 'ViT-B/16').replace('/', '.')
-    return f'coco_captions_text_embeddings-B16-{clip}-{content["support_memory_size"]}.h5'
-
-
-def _check(content: Mapping[str, Any], with_memory: bool, source: Path) -> None:
-    expected = {**_EXPECTED, **(_EXPECTED_WITH_MEMORY if with_memory else {})}
+def _check(
+    system: str, content: Mapping[str, Any], viecap: Mapping[str, Any], source: Path
+) -> None:
+    expected = {**_EXPECTED, **_EXPECTED_OF.get(system, {})}
+    expected |= dict.fromkeys(_OTHER_SYSTEMS)
+    given = {**content, 'clip_model_name': content.get('clip_model_name') or _CLIP}
+    given |= {f'viecap.{key}': value for key, value in viecap.items()}
     wrong = [
-        f'{key}: expected {value!r}, got {content[key]!r}'
+        f'{key}: expected {value!r}, got {given[key]!r}'
         for key, value in expected.items()
-        if content.get(key, value) != value
+        if (given.get(key, value) or None) != (value or None)
     ]
-    if content.get('dino_model') != _BACKBONE:
-        wrong.append(f'dino_model: expected {_BACKBONE!r}, got {content.get("dino_model")!r}')
-    wrong += [
-        f'{key}: expected none, got {content[key]!r}' for key in _OTHER_SYSTEMS if content.get(key)
-    ]
+    if given.get('dino_model') != _BACKBONE:
+        wrong.append(f'dino_model: expected {_BACKBONE!r}, got {given.get("dino_model")!r}')
     if wrong:
         raise CheckpointError(
             f'{source}: is not a checkpoint of Talk2DINO that this project has a config for: {"; ".join(wrong)}. '
             'Convert its files one by one (docs/converters.md) and write a config for them.'
         )
+
+
+def _entities(viecap: Mapping[str, Any], source: Path) -> dict[str, float]:
+    found = {key: viecap.get(key, default) for key, default in _ENTITY_DEFAULTS.items()}
+    for key, value in found.items():
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise CheckpointError(f'{source}: viecap.{key}: expected a number, got {value!r}.')
+    return found
+
+
+def _repository(content: Mapping[str, Any], source: Path) -> str | None:
+    return _text(content, 'hf_repo_id', source) if content.get('hf_repo_id') else None
 
 
 def _text(content: Mapping[str, Any], key: str, source: Path) -> str:
