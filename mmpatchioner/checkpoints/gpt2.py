@@ -9,10 +9,12 @@ import re
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmpatchioner.checkpoints.conversion import Move, check_shapes, size_of
 from mmpatchioner.checkpoints.errors import CheckpointError
+from mmpatchioner.checkpoints.hub import from_folder_or_hub
+from mmpatchioner.checkpoints.loading import load_strict
 
 # Causal masks that old versions of transformers stored with the weights.
 _MASKS = r'transformer\.h\.\d+\.attn\.(masked_)?bias'
@@ -106,6 +108,25 @@ def convert_gpt2(
         moves.append(Move(theirs, target + ours, tuple(matrix.shape), note))
     moves.append(Move(head, None, tuple(state[head].shape), 'is the token embedding, left out'))
     return tensors, moves
+
+
+def load_gpt2(transformer: nn.Module, model: str, field: str) -> None:
+    """Load GPT-2 into a ``Transformer`` of its sizes.
+
+    Args:
+        transformer: A :class:`mmpatchioner.models.decoders.Transformer`.
+        model: Folder or hub id.
+        field: Config field that named it, for messages.
+
+    Raises:
+        CheckpointError: if the model cannot be read or is of other sizes.
+    """
+    from transformers import GPT2LMHeadModel
+
+    state = from_folder_or_hub(GPT2LMHeadModel, model, field).state_dict()
+    layers = sum(name.endswith('mlp.c_fc.weight') for name in state)
+    state, _ = without_masks(state, '')
+    load_strict(transformer, convert_gpt2(state, layers, '', '', model)[0], model)
 
 
 def _shapes(

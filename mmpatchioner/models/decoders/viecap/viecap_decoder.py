@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from mmpatchioner.checkpoints import PretrainedModule
+from mmpatchioner.checkpoints.gpt2 import load_gpt2
 from mmpatchioner.models.decoders.captions import Captions
 from mmpatchioner.models.decoders.generation import TokenSequences, decode
 from mmpatchioner.models.decoders.transformer import Transformer
@@ -41,6 +42,10 @@ class ViECapDecoder(PretrainedModule):
         soft_prompt: Other sizes of :class:`SoftPrompt`.
         max_length: Most tokens of a caption.
         num_beams: Hypotheses in search; 1 is greedy, as published.
+        caption_entities: Config of :class:`CaptionEntities`, which writes the hard prompts in training.
+        train_length: Captions are cut to this many tokens in training.
+        language_model: Folder or hub id of a GPT-2 of these sizes to begin training with; None begins with random
+            weights.
         init_cfg: ``dict(type='Pretrained', checkpoint=...)`` loads all weights or raises.
 
     Raises:
@@ -61,6 +66,9 @@ class ViECapDecoder(PretrainedModule):
         soft_prompt: dict[str, int] | None = None,
         max_length: int = 64,
         num_beams: int = 1,
+        caption_entities: dict[str, Any] | None = None,
+        train_length: int = 64,
+        language_model: str | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -77,9 +85,77 @@ class ViECapDecoder(PretrainedModule):
             vocab_size, hidden_dims, num_layers, num_heads, max_positions, dropout
         )
         self.hard_prompt = MODELS.build(hard_prompt) if hard_prompt is not None else None
+        self.caption_entities = MODELS.build(caption_entities) if caption_entities else None
         self.prefix_dims = prefix_dims
         self.max_length = max_length
+        self.train_length = train_length
+        self.language_model = language_model
         self.num_beams = num_beams
+
+    def init_weights(self) -> None:
+        """Load the weights of ``init_cfg``, or the language model that training begins with.
+
+        Raises:
+            CheckpointError: if a file cannot be read or does not fit.
+        """
+        super().init_weights()
+        if self.language_model is not None and self.init_cfg is None:
+            load_gpt2(self.transformer, self.language_model, 'decoder.language_model')
+
+    def loss(self, embeddings: Tensor, captions: Sequence[str]) -> dict[str, Tensor]:
+        """Reconstruct captions from their embeddings, beside the names that they mention (section 3.3 of ViECap).
+
+        Captions are taught as sentences: with a capital and a full stop, which ends them.
+
+        Args:
+            embeddings: (B, D) unit text embeddings with noise.
+            captions: The B texts.
+
+        Returns:
+            ``loss``: mean cross entropy of the captions' tokens; ``accuracy``: share of them that are most probable.
+
+        Raises:
+            ValueError: if the embeddings are of another width or number, or there is a hard prompt and nothing to write
+                it in training.
+        """
+        self._check(embeddings)
+        if len(embeddings) != len(captions):
+            raise ValueError(
+                f'embeddings: expected one for each of {len(captions)} captions, got {len(embeddings)}.'
+            )
+        prompts = list(self.soft_prompt(embeddings))
+        if self.hard_prompt is not None:
+            if self.caption_entities is None:
+                raise ValueError(
+                    'decoder.caption_entities: expected a config, which writes the hard prompts in training, got None.'
+                )
+            prompts = self._with_words(prompts, self.caption_entities(captions))
+        targets = [
+            torch.tensor(self.tokenizer.encode(as_sentence(text))[: self.train_length])
+            for text in captions
+        ]
+        # Filled up at the end, where a causal model sees nothing of it.
+        hidden = self.transformer(
+            pad_sequence(
+                [
+                    torch.cat(
+                        [prompt, self.transformer.token_embedding(ids[:-1].to(prompt.device))]
+                    )
+                    for prompt, ids in zip(prompts, targets, strict=True)
+                ],
+                batch_first=True,
+            )
+        )
+        predicting = [
+            row[len(prompt) - 1 : len(prompt) - 1 + len(ids)]
+            for row, prompt, ids in zip(hidden, prompts, targets, strict=True)
+        ]
+        logits = self.transformer.logits(torch.cat(predicting)).float()
+        wanted = torch.cat(targets).to(logits.device)
+        return {
+            'loss': F.cross_entropy(logits, wanted),
+            'accuracy': (logits.detach().argmax(dim=-1) == wanted).float().mean(),
+        }
 
     def generate(
         self,
@@ -123,12 +199,15 @@ class ViECapDecoder(PretrainedModule):
 
     def prompts(self, embeddings: Tensor) -> list[Tensor]:
         """What the language model goes on from, for unit vectors (R, D): R tensors (length, hidden_dims)."""
-        soft = self.soft_prompt(embeddings)
+        soft = list(self.soft_prompt(embeddings))
         if self.hard_prompt is None:
-            return list(soft)
-        words = [self.tokenizer.encode(text) for text in self.hard_prompt(embeddings)]
+            return soft
+        return self._with_words(soft, self.hard_prompt(embeddings))
+
+    def _with_words(self, soft: list[Tensor], texts: Sequence[str]) -> list[Tensor]:
+        words = [torch.tensor(self.tokenizer.encode(text)) for text in texts]
         return [
-            torch.cat([row, self.transformer.token_embedding(torch.tensor(ids, device=row.device))])
+            torch.cat([row, self.transformer.token_embedding(ids.to(row.device))])
             for row, ids in zip(soft, words, strict=True)
         ]
 
@@ -180,6 +259,17 @@ class ViECapDecoder(PretrainedModule):
             )
         if not embeddings.isfinite().all():
             raise ValueError('embeddings: expected finite vectors, got NaN or infinity.')
+
+
+def as_sentence(caption: str) -> str:
+    """A caption with a capital and a full stop.
+
+    Example:
+        >>> as_sentence('a dog runs '), as_sentence('A dog.')
+        ('A dog runs.', 'A dog.')
+    """
+    text = caption.strip(' .')
+    return f'{text[:1].upper()}{text[1:]}.'
 
 
 def _same_length(sequences: Sequence[Tensor]) -> Iterator[list[int]]:
