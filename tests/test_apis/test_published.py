@@ -2,42 +2,70 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from tiny_captioner import colours, tiny_config
 
 from mmpatchioner.apis import CaptionInferencer, InputError, available_models, zoo
 from mmpatchioner.checkpoints import CheckpointError
+from mmpatchioner.checkpoints.published import PUBLISHED
+from mmpatchioner.models.bridges import save_memory
 from mmpatchioner.models.decoders import train_bpe
-from tests.test_checkpoints.published_files import CAPTIONS, write_repository
+from tests.reductions.meacap import reduce_meacap_prompt
+from tests.reductions.viecap import write_gpt2_tokenizer
+from tests.test_checkpoints.published_files import CAPTIONS, WIDTH, write_repository
 
 pytest.importorskip('h5py')
+SYSTEMS = [model.system for name, model in PUBLISHED.items() if name in available_models()]
+VOCABULARY = 'talk2dino_entities_coco.safetensors'
+
+
+@pytest.fixture(scope='module')
+def heads() -> dict[str, ConfigDict]:
+    """The heads of the configs of the published systems, by the name of the config."""
+    names = [PUBLISHED[f'talk2dino-{system}-coco'].config for system in SYSTEMS]
+    paths = available_models()
+    return {name: Config.fromfile(paths[name]).model.caption_head for name in names}
 
 
 @pytest.fixture(autouse=True)
-def small_configs(tmp_path, monkeypatch) -> None:
-    """In place of the configs of the published systems: their head, with a small backbone and tokenizer."""
+def small_configs(heads, tmp_path, monkeypatch) -> None:
+    """In place of the configs of the published systems: their heads, with nothing that comes from the hub."""
     monkeypatch.setenv('MMPATCHIONER_CACHE', str(tmp_path / 'cache'))
-    train_bpe(CAPTIONS, vocab_size=80, path=tmp_path / 'tokenizer.json')
-    models = []
-    for name, bridge in {'memory': 'MemoryBridge', 'noise': 'IdentityBridge'}.items():
-        name = f'patchioner_dinov2-b-reg_talk2dino_{name}_coco'
-        published = Config.fromfile(zoo.config_root() / 'patchioner' / f'{name}.py')
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / 'configs' / 'patchioner'
+    folder.mkdir(parents=True)
+    for name, head in heads.items():
         cfg = tiny_config()
-        cfg.model.caption_head = published.model.caption_head
-        assert cfg.model.caption_head.bridge.type == f'mmpatchioner.{bridge}'
-        cfg.model.caption_head.decoder.tokenizer = dict(
-            type='mmpatchioner.CaptionTokenizer', file=str(tmp_path / 'tokenizer.json')
-        )
-        path = tmp_path / 'configs' / 'patchioner' / f'{name}.py'
-        path.parent.mkdir(parents=True, exist_ok=True)
-        cfg.dump(path)
-        models.append(f'  - Config: configs/patchioner/{path.name}\n')
-    (path.parent / 'metafile.yml').write_text(f'Models:\n{"".join(models)}')
+        cfg.model.caption_head = copy.deepcopy(head)
+        make_small(cfg.model.caption_head.decoder, tmp_path)
+        cfg.dump(folder / f'{name}.py')
+    models = ''.join(f'  - Config: configs/patchioner/{path.name}\n' for path in folder.iterdir())
+    (folder / 'metafile.yml').write_text(f'Models:\n{models}')
     monkeypatch.setattr(zoo, 'config_root', lambda: tmp_path / 'configs')
+
+
+def make_small(decoder: ConfigDict, folder: Path) -> None:
+    """Take away what comes from the hub; sizes are those of the published files."""
+    if decoder.type.endswith('PrefixDecoder'):
+        tokenizer = folder / 'tokenizer.json'
+        train_bpe(CAPTIONS, vocab_size=80, path=tokenizer)
+    else:
+        tokenizer = write_gpt2_tokenizer(folder / 'gpt2_tokenizer.json')
+        decoder.max_length = 8
+    if 'parser' in decoder.get('hard_prompt', {}):
+        reduce_meacap_prompt(decoder.hard_prompt, folder)
+        decoder.hard_prompt.num_captions = 2
+    decoder.tokenizer = dict(type=decoder.tokenizer.type, file=str(tokenizer))
+
+
+def write_vocabulary(folder: Path, space: str = 'talk2dino-vitb14-reg') -> None:
+    rows = torch.randn(3, WIDTH, generator=torch.Generator().manual_seed(0))
+    save_memory(folder / VOCABULARY, rows, ['bike', 'dog', 'person'], {'space': space})
 
 
 def captions(inferencer: CaptionInferencer) -> list[str]:
@@ -52,23 +80,42 @@ def test_published_checkpoints_are_models():
     assert list(models) == sorted(models)
 
 
-@pytest.mark.parametrize('system', ['decap', 'capdec'])
+@pytest.mark.parametrize('system', SYSTEMS)
 def test_a_name_with_a_folder_a_folder_and_a_name_say_the_same(tmp_path, system):
+    place = tmp_path / 'cache' / 'published'
+    write_vocabulary(place)
     folder = write_repository(tmp_path / system, system)
     torch.manual_seed(0)
     named = CaptionInferencer(f'talk2dino-{system}-coco', weights=folder, device='cpu')
     torch.manual_seed(0)
     given = CaptionInferencer(folder, device='cpu')
-    place = tmp_path / 'cache/published' / f'Patch-ioner_talk2dino_{system}_COCO_Captions'
-    write_repository(place, system)
+    write_repository(place / f'Patch-ioner_talk2dino_{system}_COCO_Captions', system)
     torch.manual_seed(0)
     found = CaptionInferencer(f'talk2dino-{system}-coco', device='cpu')
     assert captions(named) == captions(given) == captions(found)
     head = named.model.caption_head
     assert head.decoder.space == 'talk2dino-vitb14-reg'
-    assert getattr(head.bridge, 'space', head.decoder.space) == head.decoder.space
+    for part in (head.bridge, getattr(head.decoder, 'hard_prompt', None)):
+        assert getattr(part, 'space', head.decoder.space) == head.decoder.space
     checkpoint = Path(named.cfg.model.caption_head.decoder.init_cfg.checkpoint)
     assert checkpoint.is_relative_to(tmp_path / 'cache')
+
+
+def test_a_vocabulary_beside_the_checkpoint_or_where_the_config_names_it(tmp_path):
+    folder = write_repository(tmp_path / 'viecap', 'viecap')
+    with pytest.raises(CheckpointError) as error:
+        CaptionInferencer(folder, device='cpu')
+    place = tmp_path / 'cache' / 'published' / VOCABULARY
+    assert f'entities_talk2dino_coco.py {place}`' in str(error.value)
+    assert '\n' not in str(error.value)
+    (tmp_path / 'checkpoints').mkdir()
+    write_vocabulary(tmp_path / 'checkpoints')
+    prompt = CaptionInferencer(folder, device='cpu').model.caption_head.decoder.hard_prompt
+    assert prompt.names == ['bike', 'dog', 'person']
+    assert (prompt.top_k, prompt.threshold) == (2, 0.4)
+    write_vocabulary(folder, space='talk2dino-vitb14-reg-original')
+    with pytest.raises(CheckpointError, match="of the space 'talk2dino-vitb14-reg' and caption_"):
+        CaptionInferencer(folder, device='cpu')
 
 
 def test_offline_and_unfit_ones(tmp_path):
