@@ -43,7 +43,7 @@ def small_configs(heads, tmp_path, monkeypatch) -> None:
         cfg = tiny_config()
         cfg.model.caption_head = copy.deepcopy(head)
         make_small(cfg.model.caption_head.decoder, tmp_path)
-        cfg.dump(folder / f'{name}.py')
+        cfg.dump(folder / f'{name}.json')  # of Python it takes seconds
     models = ''.join(f'  - Config: configs/patchioner/{path.name}\n' for path in folder.iterdir())
     (folder / 'metafile.yml').write_text(f'Models:\n{models}')
     monkeypatch.setattr(zoo, 'config_root', lambda: tmp_path / 'configs')
