@@ -25,9 +25,9 @@ class CaptionEntities:
     """Writes hard prompts from captions (ViECap, arXiv 2307.16525, section 3.3).
 
     A name counts where it stands in the caption as a word, also in the plural; words for people count as ``person``.
-    The released code takes nouns that a tagger finds, if they are of Visual Genome's objects; here the vocabulary itself
-    is looked for, which needs no tagger. Each name is left out with probability ``drop``, so that the decoder learns to
-    write of more than it is told.
+    The released code takes nouns that a tagger finds, if they are of Visual Genome's objects; here the vocabulary
+    itself is looked for, which needs no tagger. Each name is left out with probability ``drop``, so that the decoder
+    learns to write of more than it is told.
 
     Args:
         names: The names, or a text file with one in each line.
