@@ -1,0 +1,3 @@
+# Region sets of Flickr30k Entities (paper, Table 2, "AlphaCLIP + Mem").
+_base_ = ['./patchioner_alphaclip-b16_memory_coco.py', '../_base_/datasets/flickr30k-entities_region-set.py']
+test_dataloader = dict(dataset=dict(pipeline=_base_.region_pipeline))

@@ -1,0 +1,3 @@
+# Whole photos of Flickr30k (paper, Table 2, "AlphaCLIP + Mem").
+_base_ = ['./patchioner_alphaclip-b16_memory_coco.py', '../_base_/datasets/flickr30k_image.py']
+test_dataloader = dict(dataset=dict(pipeline=_base_.region_pipeline))

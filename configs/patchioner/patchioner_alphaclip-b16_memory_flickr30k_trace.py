@@ -1,0 +1,3 @@
+# Mouse traces on Flickr30k (paper, Table 2, "AlphaCLIP + Mem").
+_base_ = ['./patchioner_alphaclip-b16_memory_coco.py', '../_base_/datasets/flickr30k_trace.py']
+test_dataloader = dict(dataset=dict(pipeline=_base_.region_pipeline))
