@@ -351,6 +351,18 @@ def test_a_converted_memory_projects_the_same(write_h5, tmp_path, capsys, monkey
     assert '24 rows of 16, 6 of zeros left out' in capsys.readouterr().out
 
 
+def test_of_dinotxt_the_half_of_patches_is_taken(write_h5, tmp_path):
+    rows = np.random.default_rng(0).standard_normal((3, 2048)).astype(np.float32)
+    source = write_h5(rows, None)
+    named = source.with_name('clip-coco_captions_text_embeddings-DINO.txt-3.h5')
+    out = tmp_path / 'memory.safetensors'
+    assert run('memory_h5_to_safetensors', source.rename(named), out, '--no-texts') == 0
+    memory = load_memory(out)
+    assert memory.space == 'dinotxt-vitl14-reg'
+    raw = memory.embeddings * memory.norms[:, None]
+    torch.testing.assert_close(raw, torch.from_numpy(rows[:, 1024:]))
+
+
 def test_columns_of_a_memory(write_h5, tmp_path):
     rows = np.random.default_rng(0).standard_normal((5, 8)).astype(np.float32)
     source, out = write_h5(rows, None), tmp_path / 'memory.safetensors'
@@ -408,6 +420,7 @@ def test_without_h5py_the_remedy_is_told(write_h5, tmp_path, capsys, monkeypatch
         ('invite-coco_captions_text_embeddings-ViT-B.16-500000.h5', 'clip-vit-base-patch16'),
         ('clip-coco_captions_text_embeddings-ViT-B.32-500000.h5', 'clip-vit-base-patch32'),
         ('clip-coco_captions_text_embeddings-DINO.txt-591753.h5', 'dinotxt-vitl14-reg'),
+        ('regionclip-coco_captions_text_embeddings-regionclip-rn50.h5', 'regionclip-rn50'),
         ('memory.h5', None),
     ],
 )

@@ -17,6 +17,7 @@ from mmpatchioner.checkpoints import CheckpointError
 from mmpatchioner.checkpoints.memory_h5 import convert_memory_h5, published_space
 
 _USAGE_ERROR = 2
+_COLUMNS = {'dinotxt-vitl14-reg': (1024, 2048)}
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -31,7 +32,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         type=int,
         nargs=2,
         metavar=('FIRST', 'END'),
-        help='columns to take; DINO.txt: 1024 2048',
+        help='columns to take; default: all, of DINO.txt the half of patches, 1024 2048',
     )
     parser.add_argument('--no-texts', action='store_true', help='keep the embeddings only')
     parser.add_argument(
@@ -54,7 +55,7 @@ def convert(args: argparse.Namespace) -> None:
         memory = convert_memory_h5(
             args.memory,
             dtype=args.dtype,
-            columns=tuple(args.columns) if args.columns else None,
+            columns=tuple(args.columns) if args.columns else _COLUMNS.get(space),
             keep_texts=not args.no_texts,
             metadata={'space': space},
             on_rows=lambda done, total: progress.update(task, completed=done, total=total),
