@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from torch import Tensor
 
@@ -22,10 +22,9 @@ from mmpatchioner.checkpoints.conversion import (
 )
 from mmpatchioner.checkpoints.errors import CheckpointError
 from mmpatchioner.checkpoints.loading import load_state_dict, resolve_file
-from mmpatchioner.checkpoints.openai_clip import convert_openai_clip
+from mmpatchioner.checkpoints.openai_clip import convert_tensor, image_tower_shapes, num_blocks
 
 _ALPHA = 'conv1_alpha.weight'
-_LAYER = re.compile(r'transformer\.resblocks\.(\d+)\.')
 
 
 def convert_alphaclip(path: str | os.PathLike[str]) -> Converted:
@@ -52,9 +51,12 @@ def convert_alphaclip(path: str | os.PathLike[str]) -> Converted:
             f'{source}: expected an image tower with {_ALPHA}, found none among {len(state)} tensors. This is no '
             'AlphaCLIP; without that convolution no mask has an effect.'
         )
-    num_layers = len({match[1] for name in state if (match := _LAYER.match(name))})
-    shapes = _shapes(state, num_layers, source)
-    check_names(state, shapes, source, f'an AlphaCLIP image tower with {num_layers} blocks')
+    dims, patch_size = (size_of(state, _ALPHA, dim, source) for dim in (0, 3))
+    shapes = {
+        _ALPHA: (dims, 1, patch_size, patch_size),
+        **image_tower_shapes(state, dims, patch_size),
+    }
+    check_names(state, shapes, source, f'an AlphaCLIP image tower with {num_blocks(state)} blocks')
     check_shapes(state, shapes, source)
     tensors, moves = {}, []
     for theirs, plain in names.items():
@@ -78,39 +80,6 @@ def _moved(name: str, tensor: Tensor, source: str) -> Iterator[tuple[str, Tensor
     if name == _ALPHA:
         yield 'alpha_embedding.weight', tensor.float().contiguous(), ''
         return
-    renamed = convert_openai_clip({f'visual.{name}': tensor}, source)
-    note = 'transposed' if name == 'proj' else 'a third of it' if len(renamed) > 1 else ''
+    renamed, note = convert_tensor(f'visual.{name}', tensor, source)
     for ours, part in renamed.items():
         yield f'backbone.{ours}', part, note
-
-
-def _shapes(
-    state: Mapping[str, Tensor], num_layers: int, source: str
-) -> dict[str, tuple[int, ...]]:
-    """Every tensor that belongs to the tower, with the shape that the alpha convolution and `proj` call for."""
-    dims = size_of(state, _ALPHA, 0, source)
-    patch = size_of(state, _ALPHA, 3, source)
-    norm: dict[str, tuple[int, ...]] = {'weight': (dims,), 'bias': (dims,)}
-    layers: dict[str, dict[str, tuple[int, ...]]] = {
-        'ln_1': norm,
-        'ln_2': norm,
-        'attn.out_proj': {'weight': (dims, dims), 'bias': (dims,)},
-        'mlp.c_fc': {'weight': (4 * dims, dims), 'bias': (4 * dims,)},
-        'mlp.c_proj': {'weight': (dims, 4 * dims), 'bias': (dims,)},
-    }
-    shapes: dict[str, tuple[int, ...]] = {
-        _ALPHA: (dims, 1, patch, patch),
-        'conv1.weight': (dims, 3, patch, patch),
-        'class_embedding': (dims,),
-        'positional_embedding': (len(state.get('positional_embedding', ())), dims),
-        'proj': (dims, state['proj'].shape[-1] if 'proj' in state else 0),
-    }
-    outer = {'ln_pre': norm, 'ln_post': norm}
-    for index in range(num_layers):
-        block = f'transformer.resblocks.{index}'
-        shapes[f'{block}.attn.in_proj_weight'] = (3 * dims, dims)
-        shapes[f'{block}.attn.in_proj_bias'] = (3 * dims,)
-        outer |= {f'{block}.{layer}': kinds for layer, kinds in layers.items()}
-    for layer, kinds in outer.items():
-        shapes |= {f'{layer}.{kind}': shape for kind, shape in kinds.items()}
-    return shapes

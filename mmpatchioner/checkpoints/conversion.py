@@ -80,6 +80,46 @@ def check_names(found: Iterable[str], expected: Iterable[str], source: str, what
         )
 
 
+def select_group(
+    published: Mapping[str, Tensor], wanted: str, others: Mapping[str, str], source: str
+) -> tuple[dict[str, Tensor], list[Move]]:
+    """Take one group of a file that holds several; a group is what stands before the first dot of a name.
+
+    Args:
+        published: Every tensor of the file.
+        wanted: Name of the group.
+        others: What each other group that may be there is, for the report.
+        source: The file, for messages.
+
+    Returns:
+        Tensors of the group without its name, and the way of all others.
+
+    Raises:
+        CheckpointError: if the group is missing, or there is one that is not known.
+    """
+    groups = {name: name.partition('.')[0] for name in published}
+    unknown = sorted(set(groups.values()) - {wanted, *others})
+    if unknown:
+        raise CheckpointError(
+            f'{source}: expected the group {wanted} and perhaps {sorted(others)}, got others too: '
+            f'{unknown[:8]}.'
+        )
+    state = {
+        name.partition('.')[2]: published[name] for name, group in groups.items() if group == wanted
+    }
+    if not state:
+        raise CheckpointError(
+            f'{source}: expected tensors under `{wanted}.`, found none among {len(published)}; it holds '
+            f'{sorted(set(groups.values()))}.'
+        )
+    moves = [
+        Move(name, None, tuple(published[name].shape), others[group])
+        for name, group in groups.items()
+        if group != wanted
+    ]
+    return state, moves
+
+
 def size_of(state: Mapping[str, Tensor], name: str, dim: int, source: str) -> int:
     """Size of a tensor along a dimension that it must have.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from torch import Tensor
 
@@ -66,6 +66,83 @@ def convert_openai_clip(state: Mapping[str, Tensor], source: str) -> dict[str, T
             f'{len(state)} tensors.'
         )
     return {name: tensor.float().contiguous() for name, tensor in converted.items()}
+
+
+def convert_tensor(name: str, tensor: Tensor, source: str) -> tuple[dict[str, Tensor], str]:
+    """One tensor of :func:`convert_openai_clip`, and what was done to it in a word or two, for reports."""
+    renamed = convert_openai_clip({name: tensor}, source)
+    if len(renamed) > 1:
+        return renamed, 'a third of it'
+    return renamed, 'transposed' if name in _TRANSPOSED else ''
+
+
+def image_tower_shapes(
+    state: Mapping[str, Tensor], dims: int, patch_size: int
+) -> dict[str, tuple[int, ...]]:
+    """Every tensor that makes an image tower, by its name without ``visual.``, with its shape.
+
+    Args:
+        state: The tensors; how many blocks, positions and output dimensions there are is read off them.
+        dims: Width.
+        patch_size: Side of a patch in pixels.
+    """
+    return {
+        'class_embedding': (dims,),
+        'conv1.weight': (dims, 3, patch_size, patch_size),
+        'positional_embedding': (len(state.get('positional_embedding', ())), dims),
+        'proj': (dims, _columns(state, 'proj')),
+        **_norm_shapes('ln_pre', dims),
+        **_norm_shapes('ln_post', dims),
+        **_block_shapes(state, dims),
+    }
+
+
+def text_tower_shapes(
+    state: Mapping[str, Tensor], num_tokens: int, dims: int
+) -> dict[str, tuple[int, ...]]:
+    """Every tensor that makes a text tower, by its name, with its shape.
+
+    Args:
+        state: The tensors; how many blocks, positions and output dimensions there are is read off them.
+        num_tokens: Size of the vocabulary.
+        dims: Width.
+    """
+    return {
+        'token_embedding.weight': (num_tokens, dims),
+        'positional_embedding': (len(state.get('positional_embedding', ())), dims),
+        'text_projection': (dims, _columns(state, 'text_projection')),
+        **_norm_shapes('ln_final', dims),
+        **_block_shapes(state, dims),
+    }
+
+
+def num_blocks(state: Iterable[str]) -> int:
+    """How many transformer blocks the tensors of one tower, by these names, belong to."""
+    return len({match['index'] for name in state if (match := _BLOCK.fullmatch(name))})
+
+
+def _columns(state: Mapping[str, Tensor], name: str) -> int:
+    return state[name].shape[-1] if name in state else 0
+
+
+def _block_shapes(state: Iterable[str], dims: int) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for index in range(num_blocks(state)):
+        block = f'transformer.resblocks.{index}'
+        for name, rows, columns in [
+            ('attn.in_proj_', 3 * dims, dims),
+            ('attn.out_proj.', dims, dims),
+            ('mlp.c_fc.', 4 * dims, dims),
+            ('mlp.c_proj.', dims, 4 * dims),
+        ]:
+            shapes[f'{block}.{name}weight'] = (rows, columns)
+            shapes[f'{block}.{name}bias'] = (rows,)
+        shapes |= _norm_shapes(f'{block}.ln_1', dims) | _norm_shapes(f'{block}.ln_2', dims)
+    return shapes
+
+
+def _norm_shapes(name: str, dims: int) -> dict[str, tuple[int, ...]]:
+    return {f'{name}.weight': (dims,), f'{name}.bias': (dims,)}
 
 
 def _renamed(name: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:

@@ -17,12 +17,13 @@ from mmpatchioner.checkpoints.conversion import (
     Move,
     check_names,
     check_shapes,
+    select_group,
     sha256_of,
     size_of,
 )
 from mmpatchioner.checkpoints.errors import CheckpointError
 from mmpatchioner.checkpoints.loading import load_state_dict, resolve_file
-from mmpatchioner.checkpoints.openai_clip import convert_openai_clip
+from mmpatchioner.checkpoints.openai_clip import convert_tensor, text_tower_shapes
 
 IGNORED_GROUPS = {
     'concept_emb': 'embeddings of the training concepts',
@@ -44,7 +45,6 @@ _TOWERS = ('backbone', 'lang_encoder')
 _CONV = ('weight',)
 _NORM = ('weight', 'bias', 'running_mean', 'running_var')
 _BLOCK = re.compile(r'layer(\d+)\.(\d+)\.')
-_TEXT_BLOCK = re.compile(r'transformer\.resblocks\.(\d+)\.')
 _COUNTER = 'num_batches_tracked'
 
 
@@ -92,15 +92,17 @@ def convert_text_tower(path: str | os.PathLike[str]) -> Converted:
     """
     state, moves = _group(path, 'lang_encoder')
     source = str(path)
-    layers = len({match[1] for name in state if (match := _TEXT_BLOCK.match(name))})
-    shapes = _text_shapes(state, layers, source)
+    if 'token_embedding.weight' not in state:
+        raise CheckpointError(
+            f'{source}: expected lang_encoder.token_embedding.weight, found none.'
+        )
+    tokens, dims = (size_of(state, 'token_embedding.weight', dim, source) for dim in (0, 1))
+    shapes = text_tower_shapes(state, tokens, dims)
     check_names(state, shapes, source, "the tensors of CLIP's text tower under `lang_encoder.`")
     check_shapes(state, shapes, source)
     tensors = {}
     for theirs, tensor in state.items():
-        renamed = convert_openai_clip({theirs: tensor}, source)
-        transposed = theirs == 'text_projection'
-        note = 'transposed' if transposed else 'a third of it' if len(renamed) > 1 else ''
+        renamed, note = convert_tensor(theirs, tensor, source)
         for ours, part in renamed.items():
             tensors[f'model.{ours}'] = part
             moves.append(Move(f'lang_encoder.{theirs}', f'model.{ours}', tuple(part.shape), note))
@@ -108,30 +110,11 @@ def convert_text_tower(path: str | os.PathLike[str]) -> Converted:
 
 
 def _group(path: str | os.PathLike[str], wanted: str) -> tuple[dict[str, Tensor], list[Move]]:
-    """Tensors of one group without its name, and the way of all others."""
+    """Tensors of one tower without the name of its group, and the way of all others."""
     published = load_state_dict(path, strip_prefix='module.')
-    notes = {**IGNORED_GROUPS, **dict.fromkeys(_TOWERS, 'the other tower')}
-    groups = {name: name.partition('.')[0] for name in published}
-    unknown = sorted(set(groups.values()) - notes.keys())
-    if unknown:
-        raise CheckpointError(
-            f'{path}: expected a RegionCLIP checkpoint with the groups {list(_TOWERS)} and perhaps '
-            f'{sorted(IGNORED_GROUPS)}, got others too: {unknown[:8]}.'
-        )
-    state = {
-        name.partition('.')[2]: published[name] for name, group in groups.items() if group == wanted
-    }
-    if not state:
-        raise CheckpointError(
-            f'{path}: expected tensors under `{wanted}.`, found none among {len(published)}; it holds '
-            f'{sorted(set(groups.values()))}.'
-        )
-    moves = [
-        Move(name, None, tuple(published[name].shape), notes[group])
-        for name, group in groups.items()
-        if group != wanted
-    ]
-    return state, moves
+    others = {**IGNORED_GROUPS, **dict.fromkeys(_TOWERS, 'the other tower')}
+    del others[wanted]
+    return select_group(published, wanted, others, str(path))
 
 
 def _blocks(state: Iterable[str]) -> list[tuple[int, int]]:
@@ -190,39 +173,6 @@ def _image_shapes(state: Mapping[str, Tensor], source: str) -> dict[str, tuple[i
     for letter, out in (('q', inputs), ('k', inputs), ('v', inputs), ('c', outputs)):
         shapes[f'attnpool.{letter}_proj.weight'] = (out, inputs)
         shapes[f'attnpool.{letter}_proj.bias'] = (out,)
-    return shapes
-
-
-def _text_shapes(
-    state: Mapping[str, Tensor], layers: int, source: str
-) -> dict[str, tuple[int, ...]]:
-    if 'token_embedding.weight' not in state:
-        raise CheckpointError(
-            f'{source}: expected lang_encoder.token_embedding.weight, found none.'
-        )
-    tokens, dims = (size_of(state, 'token_embedding.weight', dim, source) for dim in (0, 1))
-    shapes: dict[str, tuple[int, ...]] = {
-        'token_embedding.weight': (tokens, dims),
-        'positional_embedding': (len(state.get('positional_embedding', ())), dims),
-        'ln_final.weight': (dims,),
-        'ln_final.bias': (dims,),
-        'text_projection': (
-            dims,
-            state['text_projection'].shape[-1] if 'text_projection' in state else 0,
-        ),
-    }
-    for index in range(layers):
-        block = f'transformer.resblocks.{index}'
-        for name, out, into in [
-            ('attn.in_proj_', 3 * dims, dims),
-            ('attn.out_proj.', dims, dims),
-            ('mlp.c_fc.', 4 * dims, dims),
-            ('mlp.c_proj.', dims, 4 * dims),
-        ]:
-            shapes[f'{block}.{name}weight'] = (out, into)
-            shapes[f'{block}.{name}bias'] = (out,)
-        for norm in ('ln_1', 'ln_2'):
-            shapes[f'{block}.{norm}.weight'] = shapes[f'{block}.{norm}.bias'] = (dims,)
     return shapes
 
 
