@@ -7,13 +7,16 @@ from typing import Any
 
 import torch
 from mmengine.model import BaseModule
-from torch import Tensor, nn
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+from torch import Tensor
 
-from mmpatchioner.checkpoints import from_folder_or_hub
+from mmpatchioner.models.necks.clip_tower import (
+    build_clip_tower,
+    embed_image,
+    project_tokens,
+    run_blocks,
+)
 from mmpatchioner.models.necks.inputs import AUTOCAST, check_autocast, check_patch_inputs
 from mmpatchioner.models.necks.patch_features import PatchFeatures
-from mmpatchioner.models.necks.positions import resample_positions
 from mmpatchioner.registry import MODELS
 
 
@@ -28,6 +31,7 @@ class CLIPNeck(BaseModule):
     Args:
         backbone: ``dict(pretrained=<hub id or local transformers folder>)``, or
             ``dict(config=dict(hidden_size=..., ...))`` for random weights of any size.
+        antialias: False resamples positions by plain bicubic, as transformers and some published baselines do.
         autocast: ``'bf16'`` or ``'fp16'`` runs the transformer (only) in that type.
         init_cfg: mmengine's initialisation config.
 
@@ -38,13 +42,17 @@ class CLIPNeck(BaseModule):
     backbone: Any
 
     def __init__(
-        self, backbone: dict[str, Any], autocast: str | None = None, init_cfg: dict | None = None
+        self,
+        backbone: dict[str, Any],
+        antialias: bool = True,
+        autocast: str | None = None,
+        init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         check_autocast(autocast)
         self.autocast = autocast
-        self.backbone = _build_backbone(backbone)
-        self.backbone.requires_grad_(False)
+        self.antialias = antialias
+        self.backbone = build_clip_tower(backbone)
         self.patch_size = int(self.backbone.config.patch_size)
         self.embed_dims = int(self.backbone.config.projection_dim)
 
@@ -71,11 +79,10 @@ class CLIPNeck(BaseModule):
 
     def _features(self, embedded: Tensor, grid: tuple[int, int]) -> PatchFeatures:
         """Run the transformer over embedded tokens (B, 1 + N, C)."""
-        tower = self.backbone.vision_model
         dtype = AUTOCAST.get(self.autocast or '')
         with torch.autocast(embedded.device.type, dtype=dtype, enabled=dtype is not None):
-            last_input, last_output = _run_blocks(tower.encoder, tower.pre_layrnorm(embedded))
-        tokens = self.backbone.visual_projection(tower.post_layernorm(last_output.float()))
+            last_input, last_output = run_blocks(self.backbone, embedded)
+        tokens = project_tokens(self.backbone, last_output)
         return PatchFeatures(
             patches=tokens[:, 1:],
             grid=grid,
@@ -85,11 +92,7 @@ class CLIPNeck(BaseModule):
 
     def _embed(self, patch_inputs: Tensor, grid: tuple[int, int]) -> Tensor:
         """Class token and patches (B, 1 + N, C) with their positions."""
-        embeddings = self.backbone.vision_model.embeddings
-        patches = embeddings.patch_embedding(patch_inputs).flatten(2).transpose(1, 2)
-        cls = embeddings.class_embedding.expand(len(patches), 1, -1)
-        positions = resample_positions(embeddings.position_embedding.weight, grid)
-        return torch.cat([cls, patches], dim=1) + positions
+        return embed_image(self.backbone, patch_inputs, grid, self.antialias)
 
     @torch.no_grad()
     def _head_logits(self, last_input: Tensor) -> Tensor:
@@ -100,32 +103,3 @@ class CLIPNeck(BaseModule):
         q = layer.self_attn.q_proj(normed[:, 0]).unflatten(-1, (heads, -1))  # (B, H, d)
         k = layer.self_attn.k_proj(normed[:, 1:]).unflatten(-1, (heads, -1))  # (B, N, H, d)
         return torch.einsum('bhd,bnhd->bhn', q, k) * q.shape[-1] ** -0.5
-
-
-def _run_blocks(encoder: Any, embedded: Tensor) -> tuple[Tensor, Tensor]:
-    """Input and output of the last block."""
-    inputs: list[Tensor] = []
-    hook = encoder.layers[-1].register_forward_pre_hook(
-        lambda _, args, kwargs: inputs.append(args[0] if args else kwargs['hidden_states']),
-        with_kwargs=True,
-    )
-    try:
-        output = encoder(inputs_embeds=embedded).last_hidden_state
-    finally:
-        hook.remove()
-    return inputs[0], output
-
-
-def _build_backbone(cfg: dict[str, Any]) -> nn.Module:
-    keys = set(cfg)
-    if keys == {'pretrained'}:
-        model = from_folder_or_hub(
-            CLIPVisionModelWithProjection, cfg['pretrained'], 'neck.backbone.pretrained'
-        )
-        return model.float().eval()  # files in half precision load as such
-    if keys == {'config'}:
-        return CLIPVisionModelWithProjection(CLIPVisionConfig(**cfg['config'])).eval()
-    raise ValueError(
-        'neck.backbone: expected dict(pretrained=<hub id or folder>) or dict(config=dict(...)), '
-        f'got the keys {sorted(keys)}.'
-    )

@@ -109,22 +109,34 @@ class DINOv2Neck(BaseModule):
     def _head_logits(self, last_input: Tensor) -> Tensor:
         """Logits (B, H, N) of the class token's query and the patches' keys, from the input of the last block."""
         layer = self.backbone.encoder.layer[-1]
-        query, key = _query_and_key(layer.attention)
-        normed = layer.norm1(last_input.float())
         heads = self.backbone.config.num_attention_heads
-        q = query(normed[:, 0]).unflatten(-1, (heads, -1))  # (B, H, d)
-        k = key(normed[:, 1 + self.num_registers :]).unflatten(-1, (heads, -1))  # (B, N, H, d)
-        return torch.einsum('bhd,bnhd->bhn', q, k) * q.shape[-1] ** -0.5
+        normed = layer.norm1(last_input.float())
+        return class_token_logits(layer.attention, normed, heads, 1 + self.num_registers)
 
     @staticmethod
     def _build_backbone(cfg: dict[str, Any]) -> nn.Module:
         return _build_backbone(cfg)
 
 
-def _query_and_key(attention: Any) -> tuple[nn.Module, nn.Module]:
+def class_token_logits(attention: Any, tokens: Tensor, num_heads: int, first_patch: int) -> Tensor:
+    """Logits of the class token's query and the patches' keys, head by head.
+
+    Args:
+        attention: An attention of transformers' ViTs.
+        tokens: (B, T, C) that it reads, class token first.
+        num_heads: H.
+        first_patch: Position of the first patch, all after it are patches too.
+
+    Returns:
+        (B, H, N).
+    """
     if hasattr(attention, 'q_proj'):  # transformers >= 5
-        return attention.q_proj, attention.k_proj
-    return attention.attention.query, attention.attention.key
+        query, key = attention.q_proj, attention.k_proj
+    else:
+        query, key = attention.attention.query, attention.attention.key
+    q = query(tokens[:, 0]).unflatten(-1, (num_heads, -1))  # (B, H, d)
+    k = key(tokens[:, first_patch:]).unflatten(-1, (num_heads, -1))  # (B, N, H, d)
+    return torch.einsum('bhd,bnhd->bhn', q, k) * q.shape[-1] ** -0.5
 
 
 def _build_backbone(cfg: dict[str, Any]) -> nn.Module:

@@ -64,7 +64,7 @@ class PatchFeatures:
     def _head_logits(self) -> Tensor:
         if self.head_logits_fn is None:
             raise ValueError(
-                "weighting='attention' needs a backbone with a class token; this neck gives none. "
+                "weighting='attention' needs a backbone whose class token attends to the patches; this neck has none. "
                 "Use weighting='uniform' or 'gaussian'."
             )
         return self.head_logits_fn()
