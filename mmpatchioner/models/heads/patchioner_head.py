@@ -30,7 +30,9 @@ class PatchionerHead(BaseModule):
     and one batched decode serve all regions of all images of the batch.
 
     Args:
-        bridge: Config of the bridge over the modality gap, e.g. ``dict(type='mmpatchioner.MemoryBridge', ...)``.
+        bridge: Config of the bridge over the modality gap, e.g. ``dict(type='mmpatchioner.MemoryBridge', ...)``. Its
+            ``official=dict(...)`` holds settings that the released code has for this backbone; they take the place of
+            its own with ``compat='official'``.
         decoder: Config of the decoder, e.g. ``dict(type='mmpatchioner.PrefixDecoder', ...)``.
         image_bridge: Config of the bridge of whole images, where they have one of their own: a memory of sentences for
             images beside one of phrases for their regions. None uses ``bridge`` for both, as the paper does.
@@ -251,9 +253,12 @@ class PatchionerHead(BaseModule):
 
 
 def _build_bridge(bridge: dict[str, Any], official: bool) -> nn.Module:
+    settings = {key: value for key, value in bridge.items() if key != 'official'}
     if official and bridge['type'].endswith('IdentityBridge'):
-        bridge = {**bridge, 'normalize': False}
-    return MODELS.build(bridge)
+        settings['normalize'] = False
+    if official:
+        settings.update(bridge.get('official', {}))
+    return MODELS.build(settings)
 
 
 def patch_grid(feats: PatchFeatures, sample: DetDataSample) -> PatchGrid:

@@ -236,6 +236,16 @@ def test_official_differs_from_the_paper_where_the_released_code_does(parts):
     assert identity.bridge.normalize is False
 
 
+def test_a_bridge_has_settings_of_the_released_code_beside_its_own(parts):
+    bridge = dict(parts['caption_head']['bridge'], rows='unit', official=dict(normalize=False))
+    paper = build(parts, bridge=bridge, image_bridge=bridge)
+    official = build(parts, bridge=bridge, image_bridge=bridge, compat='official')
+    assert paper.bridge.normalize and paper.image_bridge.normalize
+    assert not official.bridge.normalize and not official.image_bridge.normalize
+    assert paper.bridge.rows == official.bridge.rows == 'unit'
+    assert bridge['official'] == {'normalize': False}
+
+
 def test_attention_weights_use_the_heads_of_the_released_code_only_in_official(parts):
     feats, region = features(1), Regions.from_inputs(whole_image=True)
     rows = [RegionRows.from_entries(region)]
