@@ -1,0 +1,6 @@
+# Patch-ioner on CLIP's patches (paper, 4.2).
+_base_ = [
+    '../_base_/models/clip-b16_memory.py',
+    '../_base_/datasets/caption_pipeline_clip-224.py',
+    '../_base_/default_runtime.py',
+]
