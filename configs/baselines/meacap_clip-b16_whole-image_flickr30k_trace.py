@@ -1,0 +1,3 @@
+# Mouse traces on Flickr30k (paper, Table 2, "MeaCap").
+_base_ = ['./meacap_clip-b16_whole-image.py', '../_base_/datasets/flickr30k_trace.py']
+test_dataloader = dict(dataset=dict(pipeline=_base_.region_pipeline))

@@ -1,0 +1,3 @@
+# Region sets of Flickr30k Entities (paper, Table 2, "T2D + Noise + filtered knowledge").
+_base_ = ['./patchioner_dinov2-b-reg_talk2dino_meacap_coco.py', '../_base_/datasets/flickr30k-entities_region-set.py']
+test_dataloader = dict(dataset=dict(pipeline=_base_.region_pipeline))

@@ -1,0 +1,3 @@
+# Dense captioning of Visual Genome v1.2, given boxes (paper, Table 2, "T2D + Noise + filtered knowledge").
+_base_ = ['./patchioner_dinov2-b-reg_talk2dino_meacap_coco.py', '../_base_/datasets/vg12_dense.py']
+test_dataloader = dict(dataset=dict(pipeline=_base_.region_pipeline))
