@@ -29,7 +29,6 @@ _PUBLISHED_SPACES = {
     r'(clip|invite)-.+-ViT-B\.16-\d+\.h5': 'clip-vit-base-patch16',
     r'clip-.+-ViT-B\.32-\d+\.h5': 'clip-vit-base-patch32',
     r'clip-.+-DINO\.txt-\d+\.h5': 'dinotxt-vitl14-reg',
-    r'denseclip-.+-\d+\.h5': 'denseclip-vitb16',
     r'regionclip-.+\.h5': 'regionclip-rn50',
     r'denseclip-.+\.h5': 'denseclip-vitb16',
 }

@@ -422,10 +422,6 @@ def test_without_h5py_the_remedy_is_told(write_h5, tmp_path, capsys, monkeypatch
         ('clip-coco_captions_text_embeddings-DINO.txt-591753.h5', 'dinotxt-vitl14-reg'),
         ('regionclip-coco_captions_text_embeddings-regionclip-rn50.h5', 'regionclip-rn50'),
         ('denseclip-coco_captions_text_embeddings-denseclip-B16-500000.h5', 'denseclip-vitb16'),
-        (
-            'denseclip-coco_captions_text_embeddings-denseclip-seg_long_ctx-ViT-B.16-500000.h5',
-            'denseclip-vitb16',
-        ),
         ('memory.h5', None),
     ],
 )
