@@ -16,10 +16,10 @@ TINY = {
 }
 
 
-def build(**kwargs) -> DINONeck:
+def build(**config) -> DINONeck:
     torch.manual_seed(0)
-    cfg = dict(type='mmpatchioner.DINONeck', backbone=dict(config=TINY), **kwargs)
-    return spread(MODELS.build(cfg))
+    backbone = dict(config={**TINY, **config})
+    return spread(MODELS.build(dict(type='mmpatchioner.DINONeck', backbone=backbone)))
 
 
 @torch.no_grad()
@@ -36,8 +36,7 @@ def test_tokens_are_those_after_the_final_layer_norm(size):
 
 @torch.no_grad()
 def test_attention_is_that_of_the_last_block():
-    neck, images = build(), torch.randn(2, 3, 32, 32)
-    neck.backbone.set_attn_implementation('eager')
+    neck, images = build(attn_implementation='eager'), torch.randn(2, 3, 32, 32)
     # Probabilities over the patches alone are those over all tokens, renormalised.
     attentions = neck.backbone(images, output_attentions=True).attentions[-1][:, :, 0, 1:]
     expected = attentions / attentions.sum(dim=-1, keepdim=True)
