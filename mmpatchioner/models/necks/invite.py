@@ -42,7 +42,8 @@ class INViTENeck(CLIPNeck):
         autocast: str | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(backbone, not is_official(compat), autocast, init_cfg)
+        antialias = not is_official(compat)
+        super().__init__(backbone, antialias, autocast, init_cfg)
         layers = self.backbone.vision_model.encoder.layers
         if not 0 <= num_layers <= len(layers):
             raise ValueError(
