@@ -10,10 +10,12 @@ Ends with status 2 and one line if the config, a file that it names, or a checkp
 from __future__ import annotations
 
 import argparse
+import inspect
 import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
@@ -33,7 +35,7 @@ from mmpatchioner.evaluation.functional.rows import RowError
 from mmpatchioner.evaluation.metrics import CaptionMetric
 from mmpatchioner.evaluation.report import print_report, write_report
 from mmpatchioner.evaluation.row_file import RowFileError
-from mmpatchioner.registry import METRICS
+from mmpatchioner.registry import METRICS, MODELS
 
 _USAGE_ERROR = 2
 _NEEDED = ('model', 'test_dataloader', 'test_evaluator', 'test_cfg')
@@ -98,7 +100,7 @@ def load_config(args: argparse.Namespace) -> Config:
     )
     cfg, _ = join_detector(cfg, args.detector)
     if args.compat:
-        cfg.model.caption_head.compat = args.compat
+        set_compat(cfg.model, args.compat)
     if args.show_dir:
         cfg.visualizer = dict(type='mmpatchioner.RegionCaptionVisualizer')
         cfg.default_hooks = {
@@ -111,6 +113,17 @@ def load_config(args: argparse.Namespace) -> Config:
             ),
         }
     return cfg
+
+
+def set_compat(part: Any, compat: str) -> None:
+    """Set ``compat`` of every part of a model's config that knows it: head, neck, hard prompt."""
+    if isinstance(part, dict):
+        kind = part.get('type')
+        kind = MODELS.get(kind) if isinstance(kind, str) else kind
+        if kind is not None and 'compat' in inspect.signature(kind).parameters:
+            part['compat'] = compat
+        for value in part.values():
+            set_compat(value, compat)
 
 
 def build_metric(cfg: Config, args: argparse.Namespace, fingerprint: str) -> CaptionMetric:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 from PIL import Image
 from tiny_captioner import WORDS, colours, tiny_config, tiny_detector_config
 
@@ -223,6 +224,14 @@ def test_the_released_way_is_an_option(no_java):
     args = test_tool.parse_args([config, '--compat', 'official'])
     assert test_tool.load_config(args).model.caption_head.compat == 'official'
     assert run(config, '--compat', 'official') == 0
+
+
+def test_the_released_way_reaches_every_part_that_knows_it():
+    config = ROOT / 'configs/patchioner/patchioner_clip-b16_invite_memory_coco.py'
+    model = Config.fromfile(config).model
+    test_tool.set_compat(model, 'official')
+    assert model.neck.compat == model.caption_head.compat == 'official'
+    assert 'compat' not in model.caption_head.decoder
 
 
 @pytest.mark.parametrize(
