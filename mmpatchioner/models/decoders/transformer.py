@@ -23,6 +23,8 @@ class KeyValueCache:
         capacity: Positions there is room for.
         head_dims: Width of a head.
         like: A tensor whose type and device the cache gets.
+        starts: (rows,) int64, the first position of every sequence where they begin at different ones; what is
+            before it is filler, which no position sees.
 
     Attributes:
         length: Positions that are filled.
@@ -36,11 +38,32 @@ class KeyValueCache:
         capacity: int,
         head_dims: int,
         like: Tensor,
+        starts: Tensor | None = None,
     ) -> None:
         shape = (num_layers, rows, num_heads, capacity, head_dims)
         self.keys = like.new_empty(shape)
         self.values = like.new_empty(shape)
+        self.starts = starts
         self.length = 0
+
+    def positions(self, new: int) -> Tensor:
+        """Positions of the next ``new`` inputs, counted from the start of each sequence: (new,) or (rows, new)."""
+        columns = torch.arange(self.length, self.length + new, device=self.keys.device)
+        return columns if self.starts is None else (columns - self.starts[:, None]).clamp(min=0)
+
+    def mask(self, new: int) -> Tensor | None:
+        """What the next ``new`` inputs see: (new, total) or (rows, 1, new, total); None if they see everything."""
+        if new == 1 and self.starts is None:
+            return None
+        total = self.length + new
+        columns = torch.arange(total, device=self.keys.device)
+        queries = columns[self.length :, None]
+        causal = columns <= queries
+        if self.starts is None:
+            return causal
+        # Filler sees itself: a softmax over nothing would be NaN.
+        seen = (columns >= self.starts[:, None, None]) | (columns == queries)
+        return (causal & seen)[:, None]
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Write keys and values (rows, heads, new, head_dims) of a layer; return those of all its positions.
@@ -60,6 +83,8 @@ class KeyValueCache:
         """Keep sequences ``rows`` (n,), in that order; one may be taken several times."""
         self.keys = self._gather(self.keys, rows)
         self.values = self._gather(self.values, rows)
+        if self.starts is not None:
+            self.starts = self.starts[rows]
 
     def _gather(self, stored: Tensor, rows: Tensor) -> Tensor:
         gathered = stored.new_empty(stored.shape[0], len(rows), *stored.shape[2:])
@@ -77,17 +102,15 @@ class Attention(nn.Module):
         self.qkv = Linear(dims, 3 * dims)
         self.proj = Linear(dims, dims)
 
-    def forward(self, x: Tensor, layer: int, cache: KeyValueCache | None) -> Tensor:
-        """Attend from (rows, new, dims) to the same and, with a cache, to all positions before."""
+    def forward(
+        self, x: Tensor, layer: int, cache: KeyValueCache | None, mask: Tensor | None
+    ) -> Tensor:
+        """Attend from (rows, new, dims) to the same and, with a cache and its mask, to all positions before."""
         rows, new, dims = x.shape
         shape = (rows, new, 3, self.num_heads, dims // self.num_heads)
         query, key, value = self.qkv(x).view(shape).permute(2, 0, 3, 1, 4)
-        mask = None
         if cache is not None:
             key, value = cache.append(layer, key, value)
-            if new > 1:
-                total = key.shape[2]
-                mask = x.new_ones(new, total, dtype=torch.bool).tril(total - new)
         attended = F.scaled_dot_product_attention(
             query,
             key,
@@ -111,9 +134,11 @@ class Block(nn.Module):
         self.fc2 = Linear(4 * dims, dims)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, layer: int, cache: KeyValueCache | None) -> Tensor:
+    def forward(
+        self, x: Tensor, layer: int, cache: KeyValueCache | None, mask: Tensor | None
+    ) -> Tensor:
         """Map (rows, new, dims) to the same shape."""
-        x = x + self.dropout(self.attention(self.norm1(x), layer, cache))
+        x = x + self.dropout(self.attention(self.norm1(x), layer, cache, mask))
         hidden = F.gelu(self.fc1(self.norm2(x)), approximate='tanh')
         return x + self.dropout(self.fc2(hidden))
 
@@ -177,10 +202,12 @@ class Transformer(nn.Module):
         Returns:
             (rows, new, dims) normalised outputs, of which :meth:`logits` are linear.
         """
-        start, new = (cache.length if cache else 0), embeddings.shape[1]
-        x = self.dropout(embeddings + self.position_embedding.weight[start : start + new])
+        new = embeddings.shape[1]
+        positions: slice | Tensor = slice(new) if cache is None else cache.positions(new)
+        mask = None if cache is None else cache.mask(new)
+        x = self.dropout(embeddings + self.position_embedding.weight[positions])
         for layer, block in enumerate(self.blocks):
-            x = block(x, layer, cache)
+            x = block(x, layer, cache, mask)
         if cache is not None:
             cache.advance(new)
         return self.norm(x)
@@ -189,8 +216,8 @@ class Transformer(nn.Module):
         """Score tokens: (..., dims) to (..., vocab_size), for the first ``vocab_size`` tokens."""
         return linear(hidden, self.token_embedding.weight[:vocab_size])
 
-    def new_cache(self, rows: int, capacity: int) -> KeyValueCache:
-        """An empty cache for a batch."""
+    def new_cache(self, rows: int, capacity: int, starts: Tensor | None = None) -> KeyValueCache:
+        """An empty cache for a batch, whose sequences begin at ``starts`` (rows,); None: all at 0."""
         return KeyValueCache(
             num_layers=len(self.blocks),
             rows=rows,
@@ -198,4 +225,5 @@ class Transformer(nn.Module):
             capacity=capacity,
             head_dims=self.dims // self.num_heads,
             like=self.position_embedding.weight.detach(),
+            starts=starts,
         )

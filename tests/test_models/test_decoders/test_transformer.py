@@ -98,6 +98,21 @@ def test_rows_of_the_cache_can_leave_repeat_and_swap(inputs):
     torch.testing.assert_close(continued, ours(inputs)[rows, 5:], atol=1e-5, rtol=1e-5)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize('pieces', [[9], [6, 1, 1, 1]])
+def test_sequences_that_start_later_are_as_they_are_alone(inputs, pieces):
+    ours = copy_of(reference())
+    starts = torch.tensor([0, 2, 5])
+    cache = ours.new_cache(rows=3, capacity=9, starts=starts)
+    together = torch.cat([ours(piece, cache) for piece in inputs.split(pieces, dim=1)], dim=1)
+    assert together.isfinite().all()
+    for row, start in enumerate(starts.tolist()):
+        alone = ours(inputs[row, None, start:])
+        torch.testing.assert_close(together[row, None, start:], alone, atol=1e-5, rtol=1e-5)
+    cache.select(torch.tensor([2, 0]))
+    assert cache.starts.tolist() == [5, 0]
+
+
 def test_weights_start_as_gpt2s_do():
     ours = Transformer(500, 64, num_layers=8, num_heads=4, max_positions=100)
     assert ours.blocks[0].attention.qkv.weight.std().item() == pytest.approx(0.02, rel=0.1)
