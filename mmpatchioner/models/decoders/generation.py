@@ -21,7 +21,7 @@ class TokenSequences:
         log_probs: (R, T) fp32 natural-log probability of every token, 0 where filled up.
         lengths: (R,) int64, tokens up to and including end-of-text.
         full_log_probs: (R,) natural-log probability of all ``max_length`` tokens, those after end-of-text
-            included; only if asked for.
+            included, among all tokens of the model, those never produced included; only if asked for.
     """
 
     ids: Tensor
@@ -69,18 +69,20 @@ def decode(
     rows, positions = prompts.shape[:2]
     search: GreedySearch | BeamSearch
     if num_beams == 1:
-        search = GreedySearch(rows, max_length, stop_ids, prompts.device, full_length)
+        search = GreedySearch(rows, max_length, stop_ids, prompts.device, vocab_size, full_length)
     elif full_length:
         raise ValueError(f'full_length: expected greedy search, got num_beams={num_beams}.')
     else:
         search = BeamSearch(rows, max_length, stop_ids, prompts.device, num_beams)
     cache = transformer.new_cache(rows, positions + max_length)
+    # What the full length counts is a share of all tokens; else those never produced need no logits.
+    scored = None if full_length else vocab_size
     inputs = prompts
     while len(inputs):
         hidden = transformer(inputs, cache)[:, -1]
-        step = search.advance(transformer.logits(hidden, vocab_size))
+        step = search.advance(transformer.logits(hidden, scored))
         if step.rows is not None:
             cache.select(step.rows)
         inputs = transformer.token_embedding(step.tokens)[:, None]
-    full_log_probs = search.log_probs.sum(dim=1) if full_length else None
-    return TokenSequences(*search.result(), full_log_probs)
+    full = search.full_log_probs if full_length and isinstance(search, GreedySearch) else None
+    return TokenSequences(*search.result(), full)

@@ -121,8 +121,8 @@ class PrefixDecoder(PretrainedModule):
             num_beams: Other than the decoder's.
             max_length: Other than the decoder's.
             official_scores: Also give the released code's score, the probability of ``max_length`` tokens: its decoding
-                never stops, so that the tokens after the end of the caption count. It is greedy, and so are the
-                captions then.
+                never stops, so that the tokens after the end of the caption count, and tokens of the model that are
+                not the tokenizer's have a share. It is greedy, and so are the captions then.
 
         Raises:
             ValueError: if the embeddings are of another width or not finite, or an argument is out of range.

@@ -32,7 +32,12 @@ class GreedySearch:
         max_length: Most tokens of each.
         stop_ids: Tokens that end a sequence; the first fills up what ended.
         device: Of the logits.
+        vocab_size: Only tokens below it are taken; None allows all.
         full_length: Whether sequences go on after their end, up to ``max_length``.
+
+    Attributes:
+        full_log_probs: (rows,) with ``full_length``, natural-log probability of all tokens so far, among all that the
+            logits score.
     """
 
     def __init__(
@@ -41,11 +46,14 @@ class GreedySearch:
         max_length: int,
         stop_ids: Sequence[int],
         device: torch.device,
+        vocab_size: int | None = None,
         full_length: bool = False,
     ) -> None:
         self.stop_ids = torch.tensor(stop_ids, device=device)
         self.max_length = max_length
+        self.vocab_size = vocab_size
         self.full_length = full_length
+        self.full_log_probs = torch.zeros(rows, device=device)
         self.ids = torch.full((rows, max_length), stop_ids[0], device=device)
         self.log_probs = torch.zeros(rows, max_length, device=device)
         self.active = torch.arange(rows, device=device)  # rows of the batch -> sequences
@@ -54,11 +62,14 @@ class GreedySearch:
 
     def advance(self, logits: Tensor) -> Step:
         """Choose from the logits (n, V) of the next position, which are overwritten."""
-        best, tokens = logits.max(dim=-1, keepdim=True)
+        known = logits[:, : self.vocab_size]
+        best, tokens = known.max(dim=-1, keepdim=True)
         tokens = tokens[:, 0]
         self.ids[self.active, self.length] = tokens
+        if self.full_length:
+            self.full_log_probs += best[:, 0] - logits.logsumexp(dim=-1)
         # log softmax of the best alone, in place: logsumexp would look for the maximum again and copy the logits.
-        normaliser = logits.sub_(best).exp_().sum(dim=-1).log_()
+        normaliser = known.sub_(best).exp_().sum(dim=-1).log_()
         self.log_probs[self.active, self.length] = -normaliser
         self.length += 1
         if not self.full_length:

@@ -83,7 +83,8 @@ def test_the_released_score_is_that_of_all_tokens_decoded_greedily(trained, embe
     # Tokens after the end can only make it smaller.
     assert (captions.official_scores < whole).all() and (captions.official_scores > 0).all()
     stopped = trained.generate(embeddings, official_scores=True, max_length=3)
-    torch.testing.assert_close(stopped.official_scores, stopped.token_log_probs.sum(dim=1).exp())
+    # As do tokens of the model that no caption ever gets.
+    assert (stopped.official_scores < stopped.token_log_probs.sum(dim=1).exp()).all()
 
 
 def test_the_released_score_makes_beam_decoders_greedy(make_decoder, embeddings):
