@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from mmpatchioner.models.decoders.sampling import Nucleus, NucleusSearch
 from mmpatchioner.models.decoders.search import BeamSearch, GreedySearch
 from mmpatchioner.models.decoders.transformer import Transformer
 
@@ -45,6 +47,8 @@ def decode(
     vocab_size: int | None = None,
     num_beams: int = 1,
     full_length: bool = False,
+    nucleus: Nucleus | None = None,
+    starts: Tensor | None = None,
 ) -> TokenSequences:
     """Decode one sequence for every prompt.
 
@@ -59,22 +63,31 @@ def decode(
         vocab_size: Only tokens below it are produced; None allows all.
         num_beams: Hypotheses kept for every sequence; 1 is greedy search.
         full_length: Greedy search goes on after end-of-text, for ``full_log_probs``; the sequences stay the same.
+        nucleus: Draw tokens instead of taking the most probable.
+        starts: (R,) int64, the first vector of every prompt, where prompts of different lengths are filled up at their
+            beginnings, see :func:`pad_prompts`; None: all begin at 0.
 
     Returns:
         The R sequences, in order.
 
     Raises:
-        ValueError: if the full length is asked of beam search.
+        ValueError: if more than one of beams, the full length and a nucleus is asked for.
     """
     rows, positions = prompts.shape[:2]
     search: GreedySearch | BeamSearch
-    if num_beams == 1:
-        search = GreedySearch(rows, max_length, stop_ids, prompts.device, vocab_size, full_length)
-    elif full_length:
-        raise ValueError(f'full_length: expected greedy search, got num_beams={num_beams}.')
-    else:
+    if full_length and (num_beams > 1 or nucleus):
+        raise ValueError(
+            f'full_length: expected greedy search, got num_beams={num_beams}, nucleus={nucleus}.'
+        )
+    if nucleus and num_beams > 1:
+        raise ValueError(f'num_beams: expected 1 where tokens are drawn, got {num_beams}.')
+    if nucleus:
+        search = NucleusSearch(rows, max_length, stop_ids, prompts.device, nucleus)
+    elif num_beams > 1:
         search = BeamSearch(rows, max_length, stop_ids, prompts.device, num_beams)
-    cache = transformer.new_cache(rows, positions + max_length)
+    else:
+        search = GreedySearch(rows, max_length, stop_ids, prompts.device, vocab_size, full_length)
+    cache = transformer.new_cache(rows, positions + max_length, starts)
     # What the full length counts is a share of all tokens; else those never produced need no logits.
     scored = None if full_length else vocab_size
     inputs = prompts
@@ -86,3 +99,26 @@ def decode(
         inputs = transformer.token_embedding(step.tokens)[:, None]
     full = search.full_log_probs if full_length and isinstance(search, GreedySearch) else None
     return TokenSequences(*search.result(), full)
+
+
+def pad_prompts(prompts: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+    """Fill up prompts at their beginnings, so that all end at the same position.
+
+    Args:
+        prompts: R tensors (length, dims), at least one.
+
+    Returns:
+        The prompts (R, P, dims), and where each starts (R,), see :func:`decode`; None if all start at 0.
+
+    Example:
+        >>> padded, starts = pad_prompts([torch.ones(2, 3), torch.ones(4, 3)])
+        >>> padded[..., 0].tolist(), starts.tolist()
+        ([[0.0, 0.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]], [2, 0])
+    """
+    lengths = [len(prompt) for prompt in prompts]
+    starts = [max(lengths) - length for length in lengths]
+    padded = [
+        F.pad(prompt, (0, 0, start, 0)) for prompt, start in zip(prompts, starts, strict=True)
+    ]
+    device = prompts[0].device
+    return torch.stack(padded), torch.tensor(starts, device=device) if any(starts) else None

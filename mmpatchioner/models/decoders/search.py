@@ -62,15 +62,9 @@ class GreedySearch:
 
     def advance(self, logits: Tensor) -> Step:
         """Choose from the logits (n, V) of the next position, which are overwritten."""
-        known = logits[:, : self.vocab_size]
-        best, tokens = known.max(dim=-1, keepdim=True)
-        tokens = tokens[:, 0]
+        tokens, log_probs = self._choose(logits)
         self.ids[self.active, self.length] = tokens
-        if self.full_length:
-            self.full_log_probs += best[:, 0] - logits.logsumexp(dim=-1)
-        # log softmax of the best alone, in place: logsumexp would look for the maximum again and copy the logits.
-        normaliser = known.sub_(best).exp_().sum(dim=-1).log_()
-        self.log_probs[self.active, self.length] = -normaliser
+        self.log_probs[self.active, self.length] = log_probs
         self.length += 1
         if not self.full_length:
             self.alive &= ~torch.isin(tokens, self.stop_ids)
@@ -86,6 +80,16 @@ class GreedySearch:
     def result(self) -> tuple[Tensor, Tensor, Tensor]:
         """Ids (R, T), log-probabilities (R, T) and lengths (R,), see :class:`TokenSequences`."""
         return _trim(self.ids, self.log_probs, self.stop_ids)
+
+    def _choose(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (n,) and their log-probabilities (n,)."""
+        known = logits[:, : self.vocab_size]
+        best, tokens = known.max(dim=-1, keepdim=True)
+        if self.full_length:
+            self.full_log_probs += best[:, 0] - logits.logsumexp(dim=-1)
+        # log softmax of the best alone, in place: logsumexp would look for the maximum again and copy the logits.
+        normaliser = known.sub_(best).exp_().sum(dim=-1).log_()
+        return tokens[:, 0], -normaliser
 
 
 class BeamSearch:
