@@ -23,7 +23,8 @@ model = dict(
 
 train_dataloader = dict(batch_size=batch_size)
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 15)
-optim_wrapper = dict(optimizer=dict(lr=2e-5))
+# Those of transformers' AdamW, with which the released decoder was trained.
+optim_wrapper = dict(optimizer=dict(lr=2e-5, weight_decay=0.0, eps=1e-6))
 param_scheduler = [
     dict(type='LinearLR', start_factor=1 / warmup_iters, by_epoch=False, begin=0, end=warmup_iters),
     dict(

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmpatchioner.models.decoders import TokenSequences, Transformer, decode
+from mmpatchioner.models.decoders import Nucleus, TokenSequences, Transformer, decode
+from mmpatchioner.models.decoders.generation import pad_prompts
 
 STOP = 3
 VOCAB, DIMS = 40, 32
@@ -124,6 +125,19 @@ def test_results_do_not_depend_on_the_batch(num_beams):
     assert sequences(shuffled) == [sequences(together)[row] for row in order]
     for row in range(23):
         alone = decode(transformer, prompts[row : row + 1], **options)
+        assert sequences(alone)[0] == sequences(together)[row]
+        torch.testing.assert_close(alone.scores[0], together.scores[row], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize('options', [{}, {'num_beams': 4}, {'nucleus': Nucleus(seed=5)}])
+def test_prompts_of_different_lengths_are_decoded_as_alone(options):
+    transformer = make(stop_bias=1.5)
+    ragged = [3 * torch.randn(1 + row % 5, DIMS) for row in range(19)]
+    prompts, starts = pad_prompts(ragged)
+    options = dict(stop_ids=[STOP], max_length=12, **options)
+    together = decode(transformer, prompts, starts=starts, **options)
+    for row, prompt in enumerate(ragged):
+        alone = decode(transformer, prompt[None], **options)
         assert sequences(alone)[0] == sequences(together)[row]
         torch.testing.assert_close(alone.scores[0], together.scores[row], atol=1e-5, rtol=1e-5)
 

@@ -136,6 +136,39 @@ def test_the_released_score_is_the_perplexity_without_a_prompt(gpt2, decoder, ba
         assert float(captions.official_scores[row]) == pytest.approx(expected, rel=1e-4)
 
 
+@torch.no_grad()
+def right_padded(gpt2, decoder, regions, length=12):
+    """The released code's batch: shorter prompts end with token 0, which nothing hides, and captions go on from it."""
+    soft = decoder.soft_prompt(F.normalize(regions, dim=1))
+    words = [decoder.tokenizer.encode(text) for text in decoder.hard_prompt(regions)]
+    longest = max(map(len, words))
+    ids = torch.tensor([row + [0] * (longest - len(row)) for row in words])
+    inputs = torch.cat([soft, gpt2.transformer.wte(ids)], dim=1)
+    tokens = []
+    for _ in range(length):
+        logits = gpt2(inputs_embeds=inputs).logits[:, -1, : decoder.tokenizer.vocab_size]
+        tokens.append(logits.argmax(dim=1))
+        inputs = torch.cat([inputs, gpt2.transformer.wte(tokens[-1])[:, None]], dim=1)
+    return torch.stack(tokens, dim=1)
+
+
+def test_the_released_batches_change_captions_and_ours_do_not(gpt2, decoder, bank):
+    regions = vectors(8, bank=bank)
+    alone = torch.cat([right_padded(gpt2, decoder, region[None]) for region in regions])
+    released = right_padded(gpt2, decoder, regions)
+    assert (alone != released).any(dim=1).sum() >= 2
+    captions = decoder.generate(regions)
+    for row, length in enumerate((captions.token_log_probs != 0).sum(dim=1).tolist()):
+        assert captions.token_ids[row, :length].tolist() == alone[row, :length].tolist()
+
+
+def test_beams_do_not_depend_on_the_batch(decoder, bank):
+    regions = vectors(8, bank=bank)
+    together = decoder.generate(regions, num_beams=5)
+    for row, region in enumerate(regions):
+        assert decoder.generate(region[None], num_beams=5).texts == together.texts[row : row + 1]
+
+
 def test_beams_find_more_probable_captions(decoder, bank):
     regions = vectors(8, bank=bank)
     greedy, beams = decoder.generate(regions), decoder.generate(regions, num_beams=5)
@@ -146,6 +179,19 @@ def test_no_region_has_no_caption(decoder):
     captions = decoder.generate(torch.zeros(0, PREFIX), official_scores=True)
     assert captions.texts == []
     assert captions.scores.shape == captions.official_scores.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'num_beams': 0}, 'num_beams: expected at least 1, got 0'),
+        ({'max_length': 0}, 'max_length: expected at least 1, got 0'),
+        ({'max_length': 90}, r'max_length: expected up to \d+ .*, got 90'),
+    ],
+)
+def test_arguments_out_of_range_are_refused(decoder, bank, options, message):
+    with pytest.raises(ValueError, match=message):
+        decoder.generate(vectors(2, bank=bank), **options)
 
 
 @pytest.mark.parametrize(
@@ -229,12 +275,3 @@ class TestEntityPrompt:
     def test_a_vocabulary_needs_names(self):
         with pytest.raises(ValueError, match='expected a memory with its texts'):
             EntityPrompt(Memory.from_rows(torch.eye(3)))
-
-    def test_the_published_vocabulary_names_each_class_for_itself(self, shared_data):
-        import numpy as np
-
-        content = np.load(shared_data / 'weights' / 'coco80_entities_talk2dino_vitb.npz')
-        rows, names = torch.from_numpy(content['embeddings']).float(), content['names'].tolist()
-        prompt = EntityPrompt(Memory.from_rows(rows, texts=names))
-        found = prompt.entities(3 * rows)
-        assert [entities[0] if entities else None for entities in found] == names

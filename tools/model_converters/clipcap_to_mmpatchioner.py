@@ -1,0 +1,52 @@
+#!/usr/bin/env python
+"""Convert a published ClipCap decoder: ``clipcap_to_mmpatchioner.py coco_prefix-009.pt decoder.safetensors``.
+
+Its prefix is made by a network of two layers. Every tensor must be there, in the published shape, and nothing else; a
+report tells where each went. Ends with status 2 and one line if the file is unfit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from mmpatchioner.checkpoints import CheckpointError, save_safetensors
+from mmpatchioner.checkpoints.clipcap import clipcap_arguments, convert_clipcap
+
+_USAGE_ERROR = 2
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(':')[0])
+    parser.add_argument('checkpoint', help='published .pt file')
+    parser.add_argument('out', help='weights to write, .safetensors')
+    parser.add_argument('--num-layers', type=int, default=12, help='blocks of GPT-2')
+    parser.add_argument('--prefix-dims', type=int, help='width that its vectors must have')
+    parser.add_argument('--space', help='name of the space of its vectors')
+    return parser.parse_args(argv)
+
+
+def convert(args: argparse.Namespace) -> None:
+    """Convert, write and report."""
+    if not args.out.endswith('.safetensors'):
+        raise CheckpointError(f'{args.out}: expected a name that ends with .safetensors.')
+    converted = convert_clipcap(args.checkpoint, args.num_layers, args.prefix_dims)
+    space = {'space': args.space} if args.space else {}
+    save_safetensors(converted.tensors, args.out, {**converted.metadata, **space})
+    print(converted.report())
+    sizes = ', '.join(f'{name}={value}' for name, value in clipcap_arguments(converted).items())
+    print(f"\n{args.out}: for dict(type='mmpatchioner.ClipCapDecoder', {sizes}, ...)")
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    try:
+        convert(args)
+    except (CheckpointError, OSError) as error:
+        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
+        return _USAGE_ERROR
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,54 @@
+#!/usr/bin/env python
+"""Convert a published vocabulary of ViECap: ``entities_to_mmpatchioner.py FILE.pickle entities.safetensors``.
+
+The file holds the embeddings alone, in the order of the alphabet of their names, which a text file gives, one in each
+line. Of the pickle nothing but the tensor is read. Ends with status 2 and one line if the file is unfit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmpatchioner.checkpoints import CheckpointError
+from mmpatchioner.checkpoints.entities import convert_entities
+
+_USAGE_ERROR = 2
+_COCO = Path(__file__).parents[2] / 'configs' / 'training' / 'coco_entities.txt'
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(':')[0])
+    parser.add_argument('vocabulary', help='published .pickle file')
+    parser.add_argument('out', help='vocabulary to write, .safetensors')
+    parser.add_argument(
+        '--names', type=Path, default=_COCO, help='text file of the names; default: the 80 of COCO'
+    )
+    parser.add_argument('--space', default='talk2dino-vitb14-reg', help='name of their space')
+    return parser.parse_args(argv)
+
+
+def convert(args: argparse.Namespace) -> None:
+    """Convert, write and report."""
+    if not args.out.endswith('.safetensors'):
+        raise CheckpointError(f'{args.out}: expected a name that ends with .safetensors.')
+    lines = args.names.read_text(encoding='utf-8').splitlines()
+    names = [line for line in lines if line.strip()]
+    memory = convert_entities(args.vocabulary, names, {'space': args.space})
+    memory.save(args.out)
+    print(f'{args.out}: {len(memory):,} names, rows of {memory.embed_dims}, space {args.space}')
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    try:
+        convert(args)
+    except (CheckpointError, OSError) as error:
+        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
+        return _USAGE_ERROR
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
