@@ -1,4 +1,4 @@
-"""ViECap's decoder with few channels, GPT-2's kind of tokens and a vocabulary of four names."""
+"""ViECap's and ClipCap's decoders with few channels, GPT-2's kind of tokens and a vocabulary of four names."""
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -26,8 +26,8 @@ def write_gpt2_tokenizer(path, vocab_size=320):
     return path
 
 
-@reduces('ViECapDecoder')
-def reduce_viecap_decoder(decoder, folder):
+@reduces('ViECapDecoder', 'ClipCapDecoder')
+def reduce_prompted_decoder(decoder, folder):
     tokenizer = folder / 'gpt2_tokenizer.json'
     if not tokenizer.exists():
         write_gpt2_tokenizer(tokenizer)
@@ -39,8 +39,9 @@ def reduce_viecap_decoder(decoder, folder):
         vocab_size=320,
         max_positions=128,
         max_length=8,
-        soft_prompt=dict(num_layers=2, num_heads=2, num_inputs=3, num_outputs=3),
     )
+    if 'hard_prompt' in decoder:
+        decoder.soft_prompt = dict(num_layers=2, num_heads=2, num_inputs=3, num_outputs=3)
     decoder.tokenizer = dict(type='mmpatchioner.GPT2Tokenizer', file=str(tokenizer))
     decoder.init_cfg = None
 
