@@ -172,10 +172,7 @@ class PromptedDecoder(PretrainedModule):
         beams = self.num_beams if num_beams is None else _positive('num_beams', num_beams)
         length = self.max_length if max_length is None else _positive('max_length', max_length)
         if not len(embeddings):
-            nothing = embeddings.new_zeros(0)
-            ids = torch.zeros(0, 0, dtype=torch.int64, device=embeddings.device)
-            official = nothing.clone() if official_scores else None
-            return Captions([], nothing, ids, nothing.reshape(0, 0), official)
+            return _no_captions(embeddings.device, official_scores)
         training = self.training
         self.eval()
         try:
@@ -247,6 +244,12 @@ def as_sentence(caption: str) -> str:
     """
     text = caption.strip(' .')
     return f'{text[:1].upper()}{text[1:]}.'
+
+
+def _no_captions(device: torch.device, official_scores: bool) -> Captions:
+    scores = torch.zeros(0, device=device)
+    ids = torch.zeros(0, 0, dtype=torch.int64, device=device)
+    return Captions([], scores, ids, ids.float(), scores.clone() if official_scores else None)
 
 
 def _positive(name: str, value: int) -> int:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import pytest
 import torch
+from mmengine.config import Config
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from mmpatchioner.checkpoints import CheckpointError
@@ -13,7 +17,16 @@ from mmpatchioner.models.decoders.viecap import CaptionEntities
 from mmpatchioner.models.trainers import TextDecoderTrainer
 from tests.reductions.text import CAPTIONS
 from tests.reductions.viecap import NAMES, write_gpt2_tokenizer
-from tests.test_engine.tiny_models import WordVectorEncoder
+from tests.test_engine.tiny_models import WordVectorEncoder, write_captions
+
+ROOT = Path(__file__).parents[4]
+
+
+def load_tool(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope='module')
@@ -97,6 +110,64 @@ def test_without_a_writer_of_prompts_there_is_no_training(config):
     decoder = build(config, caption_entities=None)
     with pytest.raises(ValueError, match='caption_entities: expected a config'):
         decoder.loss(torch.ones(1, 32), ['a dog'])
+
+
+@pytest.fixture
+def recipe():
+    return Config.fromfile(ROOT / 'configs' / 'training' / 'viecap_talk2dino_coco.py')
+
+
+def test_the_recipe_has_the_published_numbers(recipe):
+    optimizer = recipe.optim_wrapper.optimizer
+    assert (optimizer.type, optimizer.lr, optimizer.eps, optimizer.weight_decay) == (
+        'AdamW',
+        2e-5,
+        1e-6,
+        0,
+    )
+    assert recipe.train_dataloader.batch_size == 80
+    assert recipe.train_cfg.max_iters == 15 * (566_747 // 80)
+    assert (recipe.param_scheduler[0].end, recipe.randomness.seed) == (5000, 30)
+    assert recipe.model.noise_std == pytest.approx(0.1265, abs=1e-4)
+    assert CaptionEntities(**without_type(recipe.model.decoder.caption_entities)).drop == 0.4
+
+
+def without_type(cfg):
+    return {key: value for key, value in cfg.items() if key != 'type'}
+
+
+def test_the_recipe_trains_by_its_command(recipe, config, tmp_path):
+    """In small: a tiny language model to begin with, a few captions, two steps."""
+    sizes = dict(vocab_size=320, n_positions=96, n_embd=32, n_layer=2, n_head=2)
+    GPT2LMHeadModel(GPT2Config(**sizes)).save_pretrained(tmp_path / 'gpt2')
+    entities = tmp_path / 'entities.safetensors'
+    config['hard_prompt']['entities'].save(entities)
+    decoder = recipe.model.decoder
+    for key, value in config.items():
+        if key not in ('hard_prompt', 'caption_entities'):
+            decoder[key] = value
+    decoder.language_model = str(tmp_path / 'gpt2')
+    decoder.caption_entities.names = str(ROOT / decoder.caption_entities.names)
+    decoder.hard_prompt.entities = str(entities)
+    corpus = dict(sources=dict(path=str(write_captions(tmp_path / 'captions.txt'))))
+    for loader in (recipe.train_dataloader, recipe.val_dataloader):
+        loader.update(batch_size=4, num_workers=0, persistent_workers=False)
+        loader.dataset = dict(
+            type='mmpatchioner.CaptionEmbeddingDataset',
+            corpus=corpus,
+            encoder=dict(type='mmpatchioner.WordVectorEncoder'),
+            cache_dir=str(tmp_path / 'cache'),
+        )
+    recipe.train_cfg.update(max_iters=2, val_interval=2)
+    recipe.dump(tmp_path / 'recipe.py')
+    train = load_tool('train')
+    options = ['launcher=none', f'experiment_name=viecap_{tmp_path.name}']
+    arguments = [str(tmp_path / 'recipe.py'), '--work-dir', str(tmp_path / 'run')]
+    assert train.main([*arguments, '--cfg-options', *options]) == 0
+    exported = tmp_path / 'run' / 'export' / 'decoder.safetensors'
+    trained = build(config, init_cfg=dict(type='Pretrained', checkpoint=str(exported)))
+    trained.init_weights()
+    assert trained.space == 'talk2dino-vitb14-reg'
 
 
 class TestCaptionEntities:
