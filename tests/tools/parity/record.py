@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 from tests.tools.parity.drawing import halved
 from tests.tools.parity.released import VERSION
 
-PARTS = ('pooling', 'attention', 'memory', 'talk2dino', 'decap', 'model')
+PARTS = ('pooling', 'attention', 'memory', 'talk2dino', 'decap', 'model', 'viecap')
 OUT = Path(__file__).parents[2] / 'data' / 'parity'
 
 
