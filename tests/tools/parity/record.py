@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 from tests.tools.parity.drawing import halved
 from tests.tools.parity.released import VERSION
 
-PARTS = ('pooling', 'attention', 'memory', 'talk2dino', 'decap', 'model', 'viecap')
+PARTS = ('pooling', 'attention', 'memory', 'talk2dino', 'decap', 'model', 'viecap', 'meacap')
 OUT = Path(__file__).parents[2] / 'data' / 'parity'
 
 
@@ -50,6 +50,14 @@ def main() -> None:
             f'{json.dumps(key)}: {json.dumps(value)}' for key, value in values.items()
         )
         (args.out / f'{part}.json').write_text(f'{{\n{lines}\n}}\n')
+
+
+def _by_lines(value: object) -> str:
+    """JSON with every case of a list of cases on a line of its own."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        cases = ',\n'.join(map(json.dumps, value))
+        return f'[\n{cases}\n]'
+    return json.dumps(value)
 
 
 if __name__ == '__main__':
