@@ -18,6 +18,7 @@ from .selection import Selection, box_patches, mask_patches, point_patches
 
 SetMode = Literal['patch_mean', 'box_mean']
 Weighting = Literal['uniform', 'gaussian', 'attention']
+RowSums = Literal['one', 'official']
 
 COMPAT: dict[str, dict[str, Any]] = {
     'paper': {
@@ -26,6 +27,7 @@ COMPAT: dict[str, dict[str, Any]] = {
         'weighting': 'uniform',
         'image_weighting': None,
         'gaussian_variance': 1.0,
+        'row_sums': 'one',
     },
     'official': {
         'selection': 'official',
@@ -33,6 +35,7 @@ COMPAT: dict[str, dict[str, Any]] = {
         'weighting': 'uniform',
         'image_weighting': 'gaussian',
         'gaussian_variance': 1.0,
+        'row_sums': 'official',
     },
 }
 """Keyword arguments of :func:`region_weights`: as the paper defines them, and as the released code has them."""
@@ -47,6 +50,7 @@ def region_weights(
     weighting: Weighting = 'uniform',
     image_weighting: Weighting | None = None,
     gaussian_variance: float = 1.0,
+    row_sums: RowSums = 'one',
     attention: Tensor | None = None,
 ) -> Tensor:
     """Turn regions into weights, so that ``weights @ patches`` pools all regions of an image at once.
@@ -64,10 +68,13 @@ def region_weights(
         image_weighting: The same for the whole image; None is as ``weighting``.
         gaussian_variance: Of the gaussian exp(-d^2 / variance), with the region's span as [-1, 1] on both axes. 0 is
             the centre patch alone, the earlier one of two.
+        row_sums: ``'official'`` divides traces, and the whole image under ``'attention'``, by the number of patches N
+            in place of their total, as the released code does; a trace of L points then has the sum L / N. Only
+            decoders that read vectors of any length see the difference.
         attention: (N,) non-negative weights of the patches, needed by ``'attention'``.
 
     Returns:
-        (R, N) fp32 on the device of the regions, every row sums to 1.
+        (R, N) fp32 on the device of the regions, every row sums to 1 (but see ``row_sums``).
 
     Raises:
         RegionError: If a region lies outside what the network sees, or attention is needed and missing or malformed.
@@ -82,6 +89,7 @@ def region_weights(
     _check_option('set_mode', set_mode, get_args(SetMode))
     _check_option('weighting', weighting, get_args(Weighting))
     _check_option('image_weighting', image_weighting, (None, *get_args(Weighting)))
+    _check_option('row_sums', row_sums, get_args(RowSums))
     if not (0 <= gaussian_variance < math.inf):
         raise ValueError(f'gaussian_variance: expected 0 or more, got {gaussian_variance}.')
     if 'attention' in (weighting, image_weighting):
@@ -91,13 +99,20 @@ def region_weights(
     inside = _Weigher(weighting, gaussian_variance, attention)
     overall = _Weigher(image_weighting or weighting, gaussian_variance, attention)
     image = torch.ones((int(regions.whole_image), grid.rows, grid.cols), dtype=torch.bool)
+    images = overall(image.to(regions.device))
+    counts = _trace_counts(regions, grid, selection)
+    traces = inside.of_counts(counts)
+    if row_sums == 'official':
+        traces = traces * inside.totals(counts) / grid.num_patches
+        if overall.weighting == 'attention':
+            images = images / grid.num_patches
     rows = [
         inside(box_patches(regions.boxes, grid, selection)),
         inside(_seen_masks(regions.masks, grid)),
         one_hot(point_patches(regions.points, grid, selection), grid.num_patches).float(),
-        inside.of_counts(_trace_counts(regions, grid, selection)),
+        traces,
         _set_weights(regions, grid, selection, set_mode, inside),
-        overall(image.to(regions.device)),
+        images,
     ]
     return torch.cat(rows)
 
@@ -122,6 +137,12 @@ class _Weigher:
             attended = counts * self.attention
             counts = torch.where(attended.any(dim=1, keepdim=True), attended, counts)
         return _normalised(counts)
+
+    def totals(self, counts: Tensor) -> Tensor:
+        """Sums (R, 1) fp32 of counts (R, N), each count times the attention of its patch if that is asked for."""
+        if self.weighting == 'attention' and self.attention is not None:
+            counts = counts * (self.attention / self.attention.sum())
+        return counts.sum(dim=1, keepdim=True).float()
 
 
 def _gaussian(patches: Tensor, variance: float) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from mmdet.structures import DetDataSample
 
 from mmpatchioner.models.bridges import Memory
+from mmpatchioner.models.heads.region_rows import RegionRows
 from mmpatchioner.regions import Regions
 from mmpatchioner.registry import MODELS
 from tests.test_parity.published import (
@@ -122,14 +123,37 @@ def test_sets_and_images(record, caption, memory):
     assert classes == [[text] for text in expected['cls']]
 
 
-def test_attention_of_images_and_traces(record, caption):
-    expected = record.values['with_memory']
+@pytest.mark.parametrize('memory', ['with_memory', 'without_memory'])
+def test_traces_and_attention(record, caption, memory):
+    bridge = {} if memory == 'with_memory' else {'bridge': NO_MEMORY}
+    expected = record.values[memory]
     attention = dict(weighting='attention', image_weighting='attention')
     images = [Regions(whole_image=True)] * len(record.tensors['images'])
-    assert caption(images, pooling=attention)[0] == [[t] for t in expected['image_attention']]
     traces = [Regions.from_inputs(traces=[points * SIDE]) for points in record.tensors['points']]
-    assert caption(traces)[0] == [[text] for text in expected['trace']]
-    assert caption(traces, pooling=attention)[0] == [[t] for t in expected['trace_attention']]
+    for regions, pooling, name in [
+        (images, attention, 'image_attention'),
+        (traces, {}, 'trace'),
+        (traces, attention, 'trace_attention'),
+    ]:
+        texts = caption(regions, pooling=pooling, **bridge)[0]
+        assert texts == [[text] for text in expected[name]]
+
+
+def test_default_vectors_have_the_length_of_training(record, features, parts, samples):
+    # Without a memory the released code hands over vectors of any length: traces are shorter by patches / points.
+    config = dict(type='mmpatchioner.PatchionerHead', bridge=NO_MEMORY, decoder=parts['decoder'])
+    default, official = (
+        MODELS.build({**config, 'compat': compat}) for compat in (None, 'official')
+    )
+    traces = [Regions.from_inputs(traces=[points * SIDE]) for points in record.tensors['points']]
+    rows = [RegionRows.from_entries(regions) for regions in traces]
+    ours = torch.cat(default.pool(features, rows, samples))
+    theirs = torch.cat(official.pool(features, rows, samples))
+    points, patches = record.tensors['points'].shape[1], features.patches.shape[1]
+    torch.testing.assert_close(theirs, ours * points / patches, atol=1e-5, rtol=1e-5)
+    lengths = default.bridge(ours).norm(dim=1)
+    torch.testing.assert_close(lengths, torch.ones_like(lengths))
+    torch.testing.assert_close(official.bridge(theirs), theirs)
 
 
 def test_default_differs(record, caption):

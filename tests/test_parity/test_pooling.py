@@ -125,8 +125,10 @@ def test_default_image_is_the_mean(view):
 def test_traces(view, name):
     grid, tensors = view
     options = {'weighting': 'attention'} if name == 'attended_trace' else {}
-    ours = pool(tensors, grid, traces=[original_points(tensors, grid)], options=options)[0]
-    # The released code divides by all patches, ours by the total of the weights.
+    points = original_points(tensors, grid)
+    close(pool(tensors, grid, traces=[points], options=options)[0], tensors[name])
+    # The released code divides by all patches, the default by those that count.
+    ours = pool(tensors, grid, traces=[points], options={**options, 'row_sums': 'one'})[0]
     counts = tensors['trace_counts']
     total = (counts * tensors['attention'] if options else counts).sum()
     close(ours * total / grid.num_patches, tensors[name])
@@ -137,6 +139,8 @@ def test_points_of_a_trace(view):
     regions = Regions.from_inputs(traces=[original_points(tensors, grid)])
     counts = tensors['trace_counts']
     close(region_weights(regions, grid, selection='official')[0], counts / counts.sum())
+    weights = region_weights(regions, grid, **COMPAT['official'])
+    close(weights[0], counts / grid.num_patches)
 
 
 def test_boxes_of_a_crop(recorded):

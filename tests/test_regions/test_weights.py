@@ -303,6 +303,27 @@ def test_presets():
     assert image.max() > image.min()  # a gaussian
 
 
+def test_released_sums():
+    regions = Regions.from_inputs(
+        boxes=[[3, 3, 40, 30]],
+        traces=[[[3, 3], [4, 4], [50, 40]], [[3, 3], [70, 3]]],
+        whole_image=True,
+    )
+    attention = torch.arange(1.0, 13.0) / 78
+    directions = region_weights(regions, PLAIN)
+    weights = region_weights(regions, PLAIN, row_sums='official')
+    sums = torch.tensor([1, 3 / 12, 1 / 12, 1])
+    torch.testing.assert_close(weights, directions * sums[:, None])
+    options = dict(weighting='attention', attention=5 * attention)
+    directions = region_weights(regions, PLAIN, **options)
+    weights = region_weights(regions, PLAIN, **options, row_sums='official')
+    attended = (2 * attention[0] + attention[11]) / 12, attention[0] / 12
+    sums = torch.tensor([1, *attended, 1 / 12])
+    torch.testing.assert_close(weights, directions * sums[:, None])
+    with pytest.raises(ValueError, match='row_sums'):
+        region_weights(regions, PLAIN, row_sums='released')
+
+
 @pytest.mark.parametrize(
     ('field', 'region', 'message'),
     [

@@ -250,7 +250,8 @@ def test_attention_weights_use_the_heads_of_the_released_code_only_in_official(p
     feats, region = features(1), Regions.from_inputs(whole_image=True)
     rows = [RegionRows.from_entries(region)]
     for compat in (None, 'official'):
-        head = build(parts, compat=compat, pooling=dict(image_weighting='attention'))
+        pooling = dict(image_weighting='attention', row_sums='one')
+        head = build(parts, compat=compat, pooling=pooling)
         expected = feats.attention(compat == 'official')[0] @ feats.patches[0]
         torch.testing.assert_close(
             head.pool(feats, rows, samples(1))[0][0], expected, atol=1e-5, rtol=1e-4
