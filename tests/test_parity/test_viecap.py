@@ -110,7 +110,14 @@ def test_captions_do_not_depend_on_the_batch(record, decoder):
         assert decoder.generate(vector[None]).texts == [
             text
         ]  # a list also of one, which is a str there
-    assert faults['type_of_one'] == 'str'
+    # ... with a perplexity for each of its letters.
+    assert (faults['type_of_one'], faults['perplexities_of_one']) == ('str', len(alone[0]))
+
+
+def test_a_caption_of_one_token_has_a_perplexity(record, decoder):
+    assert record.values['faults']['perplexity_of_one_token_is_nan']
+    captions = decoder.generate(record.tensors['vectors'], max_length=1, official_scores=True)
+    assert captions.official_scores.tolist() == [1.0] * len(record.tensors['vectors'])
 
 
 def test_default_ranking_is_not_inverted(record, decoder):

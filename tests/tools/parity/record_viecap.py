@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 from contextlib import redirect_stdout
 from io import StringIO
@@ -59,6 +60,8 @@ def record() -> tuple[dict[str, Tensor], dict]:
             'together': together,
             'perplexities_together': perplexities,
             'type_of_one': type(captions[0]).__name__,
+            'perplexities_of_one': len(greedy(vectors[:1].clone(), compute_scores=True)[1]),
+            'perplexity_of_one_token_is_nan': math.isnan(_perplexities(greedy, ['.'])[0]),
             'vectors_are_changed': not torch.equal(given, vectors),
         },
     }
@@ -100,9 +103,7 @@ def _language_model(tokenizer: Tokenizer) -> Path:
         n_positions=POSITIONS,
     )
     GPT2LMHeadModel(config).save_pretrained(folder)
-    # Not to be compared: transformers 4 joins ` .` to `.` when it decodes, unless it is told not to.
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, clean_up_tokenization_spaces=False)
-    fast.save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
     return folder
 
 
