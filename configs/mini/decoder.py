@@ -30,7 +30,7 @@ train_tokenizer = dict(corpus=corpus, vocab_size=4096)
 model = dict(
     type='mmpatchioner.TextDecoderTrainer',
     space=_base_.space,
-    noise_std=(0.0, 0.04),
+    noise=dict(type='mmpatchioner.GaussianNoise', std=(0.0, 0.04)),
     bridge=dict(
         caption=dict(memory=work + 'memory_captions.safetensors', **bridge),
         phrase=dict(memory=work + 'memory_phrases.safetensors', **bridge)),

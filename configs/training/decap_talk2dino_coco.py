@@ -18,7 +18,6 @@ encoder = dict(
 model = dict(
     type='mmpatchioner.TextDecoderTrainer',
     space='talk2dino-vitb14-reg',
-    noise_std=0.0,
     decoder=dict(
         type='mmpatchioner.PrefixDecoder',
         prefix_dims=768,

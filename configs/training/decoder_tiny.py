@@ -19,7 +19,7 @@ train_tokenizer = dict(corpus=corpus, vocab_size=4096)
 model = dict(
     type='mmpatchioner.TextDecoderTrainer',
     space='all-MiniLM-L6-v2',
-    noise_std=0.02,
+    noise=dict(type='mmpatchioner.GaussianNoise', std=0.02),
     decoder=dict(
         type='mmpatchioner.PrefixDecoder',
         prefix_dims=384,

@@ -8,7 +8,7 @@ warmup_iters = 5000
 randomness = dict(seed=30)
 
 model = dict(
-    noise_std=0.016**0.5,
+    noise=dict(type='mmpatchioner.GaussianNoise', std=0.016**0.5),
     decoder=dict(
         _delete_=True,
         type='mmpatchioner.ViECapDecoder',

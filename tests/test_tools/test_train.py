@@ -39,7 +39,7 @@ encoder = dict(type='mmpatchioner.WordVectorEncoder')
 data = dict(type='mmpatchioner.CaptionEmbeddingDataset', corpus=corpus, encoder=encoder, cache_dir='{cache}')
 train_tokenizer = dict(corpus=corpus, vocab_size=300)
 model = dict(
-    type='mmpatchioner.TextDecoderTrainer', space='words', noise_std=0.02,
+    type='mmpatchioner.TextDecoderTrainer', space='words', noise=dict(type='mmpatchioner.GaussianNoise', std=0.02),
     decoder=dict(
         type='mmpatchioner.PrefixDecoder', prefix_dims=32, hidden_dims=32, num_layers=2, num_heads=2,
         vocab_size=300, max_positions=32, dropout=0.1,
@@ -274,7 +274,7 @@ def test_published_schedule():
     )
     assert cfg.train_cfg.max_iters == 88_550
     assert cfg.optim_wrapper.optimizer.lr == 1e-5
-    assert cfg.model.noise_std == 0.08
+    assert cfg.model.noise.std == 0.08
 
 
 def test_build_memory(decoder_config, tmp_path, capsys):

@@ -39,7 +39,7 @@ from mmpatchioner.engine import ConfigError, read_run_config
 from mmpatchioner.evaluation.functional.caption_scores import caption_scores
 from mmpatchioner.evaluation.functional.modality_gap import ModalityGap, modality_gap
 from mmpatchioner.files import write_atomic
-from mmpatchioner.models.bridges import IdentityBridge, Memory, MemoryBridge, add_noise
+from mmpatchioner.models.bridges import GaussianNoise, IdentityBridge, Memory, MemoryBridge
 from mmpatchioner.models.heads.region_rows import RegionRows
 from mmpatchioner.visualization.gap_plot import save_gap_plot
 
@@ -104,7 +104,7 @@ def measure_gaps(
     }
     torch.manual_seed(0)
     for std in args.noise:
-        pairs[f'noise {std:g}'] = (images, add_noise(texts, std))
+        pairs[f'noise {std:g}'] = (images, GaussianNoise(std)(texts))
     arrays = {name: (a.double().numpy(), b.double().numpy()) for name, (a, b) in pairs.items()}
     return {name: (a, b, modality_gap(a, b)) for name, (a, b) in arrays.items()}
 

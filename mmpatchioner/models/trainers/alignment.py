@@ -11,7 +11,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmpatchioner.models.bridges import add_noise
+from mmpatchioner.models.bridges.noise import TextNoise
 from mmpatchioner.models.trainers.contrastive import gather_with_gradient, info_nce
 from mmpatchioner.models.trainers.exports import ExportedWeights
 from mmpatchioner.models.trainers.similarity import POOLINGS, image_text_similarity
@@ -40,7 +40,8 @@ class AlignmentTrainer(BaseModel):
         temperature: Of InfoNCE, at the start.
         learn_temperature: Whether the temperature is trained.
         patch_temperature: Of the pooling ``'text_weighted'``.
-        noise_std: Standard deviation per dimension of noise on the unit text embedding; 0 uses the embedding as is.
+        noise: Config of noise on the unit text embedding, e.g. ``dict(type='mmpatchioner.GaussianNoise', std=0.02)``;
+            None uses the embedding as it is.
         space: Name of the aligned space, written into the exported weights.
         data_preprocessor: mmengine's data preprocessor.
         init_cfg: mmengine's initialisation config.
@@ -62,7 +63,7 @@ class AlignmentTrainer(BaseModel):
         temperature: float = 0.07,
         learn_temperature: bool = True,
         patch_temperature: float = 0.03,
-        noise_std: float = 0.0,
+        noise: dict[str, Any] | None = None,
         space: str = '',
         data_preprocessor: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | None = None,
@@ -89,7 +90,7 @@ class AlignmentTrainer(BaseModel):
             else {group: texts_per_image.get(group, 1) for group in groups}
         )
         self.patch_temperature = patch_temperature
-        self.noise_std = noise_std
+        self.noise: TextNoise | None = MODELS.build(noise) if noise else None
         self.space = space
         self.log_scale = nn.Parameter(
             torch.tensor(1 / temperature).log(), requires_grad=learn_temperature
@@ -203,20 +204,20 @@ class AlignmentTrainer(BaseModel):
         turns = torch.arange(texts_per_image, device=ids.device) % count
         chosen = order.gather(1, turns)  # (B, k)
         rows = torch.arange(len(ids), device=ids.device)[:, None]
-        projected = self._project(group['embeddings'][rows, chosen].flatten(0, 1), self.noise_std)
+        projected = self._project(group['embeddings'][rows, chosen].flatten(0, 1), self.noise)
         return gather_with_gradient(projected), gather_with_gradient(ids[rows, chosen].flatten())
 
-    def _project(self, embeddings: Tensor, noise_std: float) -> Tensor:
+    def _project(self, embeddings: Tensor, noise: TextNoise | None = None) -> Tensor:
         texts = embeddings.float()
-        if noise_std:
-            texts = add_noise(F.normalize(texts, dim=-1), noise_std)
+        if noise is not None:
+            texts = noise(F.normalize(texts, dim=-1))
         return F.normalize(self.projection(texts), dim=-1)
 
     def _predict(
         self, features: Mapping[str, Tensor], texts: Mapping[str, Mapping[str, Tensor]]
     ) -> list[dict[str, Any]]:
         whitened = self._transform({kind: tokens.float() for kind, tokens in features.items()})
-        projected = {name: self._project(group['embeddings'], 0.0) for name, group in texts.items()}
+        projected = {name: self._project(group['embeddings']) for name, group in texts.items()}
         batch = len(next(iter(features.values())))
         return [
             {

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from mmengine.model import BaseModel
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from mmpatchioner.models.bridges.noise import TextNoise
 from mmpatchioner.models.trainers.exports import ExportedWeights
 from mmpatchioner.registry import MODELS
 
@@ -20,41 +19,45 @@ _EVERY_KIND = 'text'
 class TextDecoderTrainer(BaseModel):
     """Trains a decoder on captions and their text embeddings (DeCap, arXiv 2303.03032; method of the paper, sec. 3).
 
-    The input of the decoder is ``f / |f|``, then Gaussian noise and again unit length (CapDec), then, if asked for,
-    the projection on a memory.
+    The input of the decoder is ``f / |f|``, then noise and again unit length (CapDec), then, if asked for, the
+    projection on a memory.
 
     Args:
         decoder: Config of the decoder.
-        noise_std: Standard deviation of the noise per dimension: 0 in the published memory models, 0.08 in those
-            without a memory. A pair is a range, from which every caption draws its own.
+        noise: Config of the noise, e.g. ``dict(type='mmpatchioner.GaussianNoise', std=0.08)``, which is published for
+            the models without a memory; None adds none, as published for those with one.
         bridge: Config of a :class:`LeaveOneOutBridge`, or one for every kind of text, e.g. ``dict(caption=dict(...),
             phrase=dict(...))``, where images and regions have a memory of their own; None gives the embedding itself
             to the decoder.
         bridge_share: Share of the texts that go over the bridge; the others are given as they are.
+        normalize: Bring the embeddings to unit length; False leaves them as they are, for decoders that read lengths.
         autocast: Run the decoder in bf16, logits and loss apart.
         space: Name of the space of the embeddings, written into the exported weights.
         data_preprocessor: mmengine's data preprocessor.
         init_cfg: mmengine's initialisation config.
 
     Raises:
-        ValueError: if ``noise_std`` is negative or no range.
+        ValueError: if an argument is out of range, the statistics of the noise are of another space, or embeddings that
+            keep their lengths shall get noise or cross a bridge.
     """
 
     def __init__(
         self,
         decoder: dict[str, Any],
-        noise_std: float | Sequence[float] = 0.0,
+        noise: dict[str, Any] | None = None,
         bridge: dict[str, Any] | None = None,
         bridge_share: float = 1.0,
+        normalize: bool = True,
         autocast: bool = False,
         space: str = '',
         data_preprocessor: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
-        low, high = (noise_std, noise_std) if isinstance(noise_std, (int, float)) else noise_std
-        if not 0 <= low <= high:
-            raise ValueError(f'noise_std: expected 0 <= low <= high, got {noise_std}.')
+        if not normalize and (noise or bridge):
+            raise ValueError(
+                'normalize: expected True with noise or a bridge, which give unit vectors, got False.'
+            )
         if not 0 <= bridge_share <= 1:
             raise ValueError(f'bridge_share: expected a share in [0, 1], got {bridge_share}.')
         self.decoder = MODELS.build(decoder)
@@ -63,7 +66,12 @@ class TextDecoderTrainer(BaseModel):
         self.bridges = nn.ModuleDict({kind: MODELS.build(cfg) for kind, cfg in by_kind.items()})
         self.bridge_share = bridge_share
         self.autocast = autocast
-        self.noise_range = (low, high)
+        self.normalize = normalize
+        self.noise: TextNoise | None = MODELS.build(noise) if noise else None
+        if self.noise is not None and space and self.noise.space not in ('', space):
+            raise ValueError(
+                f'noise: expected statistics of the space of the embeddings, {space!r}, got {self.noise.space!r}.'
+            )
         self.space = space
 
     def forward(
@@ -90,8 +98,7 @@ class TextDecoderTrainer(BaseModel):
         """
         if mode not in ('loss', 'predict'):
             raise ValueError(f"mode: expected 'loss' or 'predict', got {mode!r}.")
-        noise_range = self.noise_range if mode == 'loss' else (0.0, 0.0)
-        prefix = self.prefix(embeddings, noise_range, kinds)
+        prefix = self.prefix(embeddings, mode == 'loss', kinds)
         with torch.autocast(prefix.device.type, torch.bfloat16, enabled=self.autocast):
             losses = self.decoder.loss(prefix, captions)
         if mode == 'loss':
@@ -99,24 +106,21 @@ class TextDecoderTrainer(BaseModel):
         values = {name: value.item() for name, value in losses.items()}
         return [{**values, 'num_samples': len(captions)}]
 
-    def prefix(
-        self, embeddings: Tensor, noise_range: tuple[float, float], kinds: list[str] | None = None
-    ) -> Tensor:
-        """The decoder's input (B, D) for text embeddings (B, D): unit rows, noise added, projected if so configured."""
+    def prefix(self, embeddings: Tensor, noisy: bool, kinds: list[str] | None = None) -> Tensor:
+        """The decoder's input (B, D) for embeddings (B, D): unit rows, noise added, projected, as configured."""
         lengths = embeddings.float().norm(dim=-1, keepdim=True)
         if not (torch.isfinite(lengths) & (lengths > 0)).all():
             raise ValueError(
                 'embeddings: expected finite vectors of positive length; a text was embedded as nothing.'
             )
+        if not self.normalize:
+            return embeddings.float()
         clean = embeddings.float() / lengths
-        noisy = clean
-        if noise_range[1] > 0:
-            std = torch.empty_like(lengths).uniform_(*noise_range)
-            noisy = F.normalize(clean + std * torch.randn_like(clean), dim=-1)
+        moved = self.noise(clean) if noisy and self.noise is not None else clean
         if not self.bridges:
-            return noisy
-        crossing = torch.rand(len(noisy), device=noisy.device) < self.bridge_share
-        return torch.where(crossing[:, None], self._project(noisy, clean, kinds), noisy)
+            return moved
+        crossing = torch.rand(len(moved), device=moved.device) < self.bridge_share
+        return torch.where(crossing[:, None], self._project(moved, clean, kinds), moved)
 
     def _project(self, noisy: Tensor, clean: Tensor, kinds: list[str] | None) -> Tensor:
         if _EVERY_KIND in self.bridges:
@@ -140,7 +144,7 @@ class TextDecoderTrainer(BaseModel):
         metadata = {
             'format': 'mmpatchioner.decoder',
             'space': self.space,
-            'noise_std': str(self.noise_range),
+            'noise': str(self.noise),
             'memory_projected': str(len(self.bridges) > 0),
         }
         companions = {'tokenizer.json': self._tokenizer_file} if self._tokenizer_file else {}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmpatchioner.models.bridges import IdentityBridge, Memory, MemoryBridge, add_noise, save_memory
+from mmpatchioner.models.bridges import IdentityBridge, Memory, MemoryBridge, save_memory
 from mmpatchioner.registry import MODELS
 
 
@@ -125,18 +125,3 @@ def test_identity_bridge(z):
     assert torch.equal(IdentityBridge(normalize=False)(z), z)
     torch.testing.assert_close(IdentityBridge()(z).norm(dim=1), torch.ones(7))
     assert torch.equal(IdentityBridge()(torch.zeros(1, 4)), torch.zeros(1, 4))
-
-
-def test_noise_has_the_published_strength():
-    unit = F.normalize(torch.randn(2000, 768, generator=torch.Generator().manual_seed(0)), dim=1)
-    before = unit.clone()
-    torch.manual_seed(1)
-    noisy = add_noise(unit, 0.08)
-    torch.testing.assert_close(noisy.norm(dim=1), torch.ones(2000))
-    # Signal 1 against noise of length 0.08 * sqrt(768): cosine 1 / sqrt(1 + 0.08^2 * 768).
-    cosine = (noisy * unit).sum(dim=1).mean().item()
-    assert cosine == pytest.approx((1 + 0.08**2 * 768) ** -0.5, abs=0.005)
-    assert torch.equal(unit, before)
-    assert torch.equal(add_noise(unit, 0.0), unit)
-    with pytest.raises(ValueError, match='noise std'):
-        add_noise(unit, -1.0)

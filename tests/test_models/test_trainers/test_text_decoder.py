@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmpatchioner.models.bridges import MemoryBridge, save_memory
+from mmpatchioner.models.bridges import GapStatistics, MemoryBridge, save_memory
 from mmpatchioner.models.decoders import train_bpe
 from mmpatchioner.models.trainers import LeaveOneOutBridge, TextDecoderTrainer
 from tests.test_engine.tiny_models import CAPTIONS, WordVectorEncoder
@@ -50,29 +50,43 @@ def test_loss_falls_until_the_captions_are_known(decoder, embeddings):
 
 
 def test_prefix_is_a_unit_vector_with_noise_in_it(decoder):
-    trainer = TextDecoderTrainer(decoder, noise_std=0.08)
+    trainer = TextDecoderTrainer(decoder, noise=dict(type='mmpatchioner.GaussianNoise', std=0.08))
     embeddings = 5 * torch.randn(4000, 32)
-    prefix = trainer.prefix(embeddings, (0.08, 0.08))
+    prefix = trainer.prefix(embeddings, noisy=True)
     assert torch.allclose(prefix.norm(dim=1), torch.ones(4000), atol=1e-5)
     clean = embeddings / embeddings.norm(dim=1, keepdim=True)
     # The noise is sqrt(32) * 0.08 long and nearly orthogonal to the signal.
     cosine = (prefix * clean).sum(dim=1).mean()
     assert cosine == pytest.approx((1 + 32 * 0.08**2) ** -0.5, abs=0.01)
-    assert torch.allclose(trainer.prefix(embeddings, (0.0, 0.0)), clean)
+    assert torch.allclose(trainer.prefix(embeddings, noisy=False), clean)
 
 
-def test_noise_of_a_range(decoder):
-    trainer = TextDecoderTrainer(decoder, noise_std=(0.0, 0.2))
-    clean = torch.eye(32)[:1].expand(4000, -1)
-    cosine = (trainer.prefix(clean, trainer.noise_range) * clean).sum(dim=1)
-    assert cosine.max() > 0.999
-    assert cosine.min() < 0.8
+def test_lengths_are_kept_on_request(decoder):
+    embeddings = 5 * torch.randn(4, 32)
+    trainer = TextDecoderTrainer(decoder, normalize=False)
+    assert torch.equal(trainer.prefix(embeddings, noisy=True), embeddings)
+    with pytest.raises(ValueError, match='normalize: expected True with noise'):
+        TextDecoderTrainer(
+            decoder, normalize=False, noise=dict(type='mmpatchioner.GaussianNoise', std=0.1)
+        )
 
 
 def test_validation_is_without_noise(decoder, embeddings):
-    trainer = TextDecoderTrainer(decoder, noise_std=1.0).eval()
+    noise = dict(type='mmpatchioner.GaussianNoise', std=1.0)
+    trainer = TextDecoderTrainer(decoder, noise=noise).eval()
     first, second = (trainer(embeddings, CAPTIONS, mode='predict') for _ in range(2))
     assert first == second
+    noisy = [trainer(embeddings, CAPTIONS)['loss'].item() for _ in range(2)]
+    assert noisy[0] != noisy[1]
+
+
+def test_noise_of_another_space_is_refused(decoder, tmp_path):
+    file = tmp_path / 'gap.safetensors'
+    GapStatistics(torch.zeros(32), torch.eye(32), space='words').save(file)
+    noise = dict(type='mmpatchioner.GapNoise', statistics=str(file))
+    assert TextDecoderTrainer(decoder, noise=noise, space='words').noise.space == 'words'
+    with pytest.raises(ValueError, match="of the embeddings, 'patches', got 'words'"):
+        TextDecoderTrainer(decoder, noise=noise, space='patches')
 
 
 def test_zero_or_nan_is_refused(decoder, embeddings):
@@ -82,12 +96,6 @@ def test_zero_or_nan_is_refused(decoder, embeddings):
         broken[3] = value
         with pytest.raises(ValueError, match='finite vectors of positive length'):
             trainer(broken, CAPTIONS)
-
-
-@pytest.mark.parametrize('noise', [-0.1, (0.2, 0.1)])
-def test_bad_noise(decoder, noise):
-    with pytest.raises(ValueError, match='noise_std'):
-        TextDecoderTrainer(decoder, noise_std=noise)
 
 
 def test_unknown_mode(decoder, embeddings):

@@ -57,7 +57,7 @@ def build(config, **changes):
 
 def test_captions_that_were_learnt_are_written_again(config):
     torch.manual_seed(0)
-    trainer = TextDecoderTrainer(config, noise_std=0.01)
+    trainer = TextDecoderTrainer(config, noise=dict(type='mmpatchioner.GaussianNoise', std=0.01))
     embeddings = WordVectorEncoder().encode(CAPTIONS)
     optimizer = torch.optim.AdamW(trainer.parameters(), lr=5e-3)
     losses = []
@@ -128,7 +128,7 @@ def test_the_recipe_has_the_published_numbers(recipe):
     assert recipe.train_dataloader.batch_size == 80
     assert recipe.train_cfg.max_iters == 15 * (566_747 // 80)
     assert (recipe.param_scheduler[0].end, recipe.randomness.seed) == (5000, 30)
-    assert recipe.model.noise_std == pytest.approx(0.1265, abs=1e-4)
+    assert recipe.model.noise.std == pytest.approx(0.1265, abs=1e-4)
     assert CaptionEntities(**without_type(recipe.model.decoder.caption_entities)).drop == 0.4
 
 
