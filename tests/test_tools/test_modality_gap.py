@@ -10,10 +10,12 @@ import pytest
 import torch
 from PIL import Image
 from tiny_captioner import colours, tiny_config, tiny_prefix_decoder
+from torch.nn import functional as F
 
 from mmpatchioner.checkpoints import save_safetensors
-from mmpatchioner.models.bridges import save_memory
+from mmpatchioner.models.bridges import GapNoise, load_gap_statistics, save_memory
 from mmpatchioner.registry import MODELS
+from tests.test_engine import tiny_models  # noqa: F401  registers WordVectorEncoder
 
 ROOT = Path(__file__).parents[2]
 
@@ -99,4 +101,28 @@ def test_without_a_memory_there_are_no_texts(config, capsys):
     Path('plain.py').write_text(text)
     assert tool.main(['plain.py', '--out-dir', 'gap', '--device', 'cpu']) == 2
     assert 'expected a MemoryBridge' in capsys.readouterr().err
+    assert not Path('gap').exists()
+
+
+def test_statistics_of_pairs_for_noise(config, capsys):
+    encoder = dict(type='mmpatchioner.WordVectorEncoder')
+    Path('encoder.py').write_text(f'encoder = {encoder!r}')
+    arguments = [config, '--out-dir', 'gap', '--device', 'cpu']
+    assert tool.main([*arguments, '--encoder', 'encoder.py']) == 0
+    statistics = load_gap_statistics('gap/gap.safetensors')
+    assert statistics.space == 'words'
+    assert statistics.mean.shape == (32,)
+    # The colours of the tiny photos have nothing to do with their captions: the gap is wide.
+    assert statistics.mean.norm() > 0.5
+    noisy = GapNoise('gap/gap.safetensors')(F.normalize(torch.randn(3, 32), dim=1))
+    torch.testing.assert_close(noisy.norm(dim=1), torch.ones(3))
+
+
+def test_an_encoder_of_another_space_is_refused(config, capsys):
+    rows = torch.randn(20, 32)
+    save_memory('memory.safetensors', rows, counts=torch.ones(20), metadata=dict(space='patches'))
+    Path('encoder.py').write_text("encoder = dict(type='mmpatchioner.WordVectorEncoder')")
+    arguments = [config, '--out-dir', 'gap', '--device', 'cpu']
+    assert tool.main([*arguments, '--encoder', 'encoder.py']) == 2
+    assert "the space of the memory, 'patches', got 'words'" in capsys.readouterr().err
     assert not Path('gap').exists()

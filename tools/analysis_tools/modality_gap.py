@@ -4,7 +4,8 @@
 ``python tools/analysis_tools/modality_gap.py configs/mini/mini_flickr8k-val_image.py --out-dir gap`` compares what the
 captioner pools from the dataset's regions with the texts of its memory. ``--memory-sizes`` and ``--temperatures``
 caption the regions with each and score them; ``--decoders`` does so with decoders that were trained with noise, without
-a memory.
+a memory. ``--encoder`` measures each region against its own references and keeps the statistics of the gap, which
+GapNoise draws from.
 Ends with status 2 and one line if a file cannot be used.
 """
 
@@ -39,8 +40,15 @@ from mmpatchioner.engine import ConfigError, read_run_config
 from mmpatchioner.evaluation.functional.caption_scores import caption_scores
 from mmpatchioner.evaluation.functional.modality_gap import ModalityGap, modality_gap
 from mmpatchioner.files import write_atomic
-from mmpatchioner.models.bridges import GaussianNoise, IdentityBridge, Memory, MemoryBridge
+from mmpatchioner.models.bridges import (
+    GapStatistics,
+    GaussianNoise,
+    IdentityBridge,
+    Memory,
+    MemoryBridge,
+)
 from mmpatchioner.models.heads.region_rows import RegionRows
+from mmpatchioner.models.text_encoders import build_text_encoder
 from mmpatchioner.visualization.gap_plot import save_gap_plot
 
 _USAGE_ERROR = 2
@@ -57,6 +65,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--temperatures', type=float, nargs='*', default=[], help='of the memory')
     parser.add_argument('--decoders', nargs='*', default=[], metavar='NAME=FILE',
                         help='decoders without a memory, to caption with')  # fmt: skip
+    parser.add_argument('--encoder', metavar='CONFIG',
+                        help='config with the text encoder of the memory, e.g. that which built it; '
+                        'writes gap.safetensors')  # fmt: skip
     parser.add_argument('--device', help='default: the best there is')
     return parser.parse_args(argv)
 
@@ -107,6 +118,26 @@ def measure_gaps(
         pairs[f'noise {std:g}'] = (images, GaussianNoise(std)(texts))
     arrays = {name: (a.double().numpy(), b.double().numpy()) for name, (a, b) in pairs.items()}
     return {name: (a, b, modality_gap(a, b)) for name, (a, b) in arrays.items()}
+
+
+def statistics_of(
+    vectors: Tensor, references: Sequence[list[str]], bridge: MemoryBridge, config: str
+) -> GapStatistics:
+    """Statistics of regions (R, D) and their references, embedded by the encoder of a config.
+
+    Raises:
+        ConfigError: if the config has no encoder, or one of another space than the memory's.
+    """
+    cfg = read_run_config(config, ['encoder'], 'text encoder')
+    encoder = build_text_encoder(cfg.encoder, vectors.device)
+    if bridge.space and encoder.space != bridge.space:
+        raise ConfigError(
+            f'{config}: encoder: expected one of the space of the memory, {bridge.space!r}, got {encoder.space!r}'
+        )
+    texts = encoder.encode([text for own in references for text in own])
+    counts = torch.tensor([len(own) for own in references], device=vectors.device)
+    images = vectors.repeat_interleave(counts, dim=0)
+    return GapStatistics.from_pairs(images.cpu(), texts.cpu(), encoder.space)
 
 
 def part_of(bridge: MemoryBridge, size: int, temperature: float) -> MemoryBridge:
@@ -189,7 +220,12 @@ def main(argv: list[str] | None = None) -> int:
             name: score(captioner, bridge_of, decoder, vectors, references)
             for name, bridge_of, decoder in settings_to_caption(captioner, bridge, args)
         }
+        statistics = (
+            statistics_of(vectors, references, bridge, args.encoder) if args.encoder else None
+        )
         args.out_dir.mkdir(parents=True, exist_ok=True)
+        if statistics is not None:
+            statistics.save(args.out_dir / 'gap.safetensors')
         save_gap_plot(gaps, args.out_dir / 'gap.png')
         measured = {name: gap for name, (_, _, gap) in gaps.items()}
         content = {
