@@ -3,6 +3,7 @@
 from mmpatchioner.datasets.caption_embeddings import CaptionEmbeddingDataset
 from mmpatchioner.datasets.corpus import TextCorpus
 from mmpatchioner.datasets.evaluation_sampler import EvaluationSampler
+from mmpatchioner.datasets.image_embeddings import ImageEmbeddingDataset
 from mmpatchioner.datasets.patch_text import PatchFeatureTextDataset
 from mmpatchioner.datasets.region_captions import (
     DenseCaptionDataset,
@@ -17,6 +18,7 @@ __all__ = [
     'DenseCaptionDataset',
     'EvaluationSampler',
     'ImageCaptionDataset',
+    'ImageEmbeddingDataset',
     'LengthGroupedSampler',
     'PatchFeatureTextDataset',
     'RegionSetCaptionDataset',

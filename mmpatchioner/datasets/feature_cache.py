@@ -24,7 +24,7 @@ from mmpatchioner.datasets.transforms import PatchView
 from mmpatchioner.models.text_encoders.base import hash_weights
 from mmpatchioner.registry import MODELS
 
-FEATURE_KINDS = ('patches', 'mean', 'heads')
+FEATURE_KINDS = ('patches', 'mean', 'cls', 'heads')
 _SAVE_EVERY = 20  # batches between two notes of the progress
 
 
@@ -48,8 +48,8 @@ def cached_features(
         images: The image files.
         neck: Config of a neck.
         view: Arguments of :class:`mmpatchioner.datasets.transforms.PatchView`.
-        kinds: What to keep: ``'patches'`` (N, D); ``'mean'`` (D,), their mean; ``'heads'`` (H, D), the patches pooled
-            by the class token's attention, head by head.
+        kinds: What to keep: ``'patches'`` (N, D); ``'mean'`` (D,), their mean; ``'cls'`` (D,), the class token;
+            ``'heads'`` (H, D), the patches pooled by the class token's attention, head by head.
         cache_dir: Folder of the cache; None is the user's.
         batch_size: Images in one forward pass.
         num_workers: Processes that read images.
@@ -59,7 +59,7 @@ def cached_features(
         For every kind an array (images, ...) fp16, memory-mapped, read-only.
 
     Raises:
-        ValueError: if a kind is unknown, or an image cannot be read.
+        ValueError: if a kind is unknown or the neck has no such features, or an image cannot be read.
         FileNotFoundError: if an image is missing.
     """
     unknown = set(kinds) - set(FEATURE_KINDS)
@@ -123,6 +123,12 @@ def _extract(model: nn.Module, inputs: Tensor, kinds: Sequence[str]) -> dict[str
     tensors = {'patches': features.patches}
     if 'mean' in kinds:
         tensors['mean'] = features.patches.mean(dim=1)
+    if 'cls' in kinds:
+        if features.cls is None:
+            raise ValueError(
+                f"features: 'cls' needs a class token, {type(model).__name__} has none."
+            )
+        tensors['cls'] = features.cls
     if 'heads' in kinds:
         tensors['heads'] = features.head_attention() @ features.patches  # (B, H, N) @ (B, N, D)
     return {kind: tensors[kind].to(torch.float16).cpu().numpy() for kind in kinds}

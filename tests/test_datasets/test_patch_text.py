@@ -72,6 +72,8 @@ def test_changed_images_are_noticed(photos, tmp_path, monkeypatch):
 
 def test_bad_inputs(photos, tmp_path):
     with pytest.raises(ValueError, match='features: expected some of'):
+        cached_features(photos, NECK, VIEW, ('registers',), str(tmp_path))
+    with pytest.raises(ValueError, match="'cls' needs a class token, TinyNeck has none"):
         cached_features(photos, NECK, VIEW, ('cls',), str(tmp_path))
     with pytest.raises(FileNotFoundError, match='1 of 7 images are missing'):
         cached_features([*photos, tmp_path / 'no.png'], NECK, VIEW, cache_dir=str(tmp_path))

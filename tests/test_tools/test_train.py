@@ -268,13 +268,24 @@ def test_published_configs_are_complete():
         assert cfg.work_dir == f'work_dirs/{path.stem}'
 
 
-def test_published_schedule():
-    cfg = train.load_config(
-        train.parse_args([str(ROOT / 'configs/training/decap_talk2dino_coco_noise.py')])
-    )
-    assert cfg.train_cfg.max_iters == 88_550
-    assert cfg.optim_wrapper.optimizer.lr == 1e-5
-    assert cfg.model.noise.std == 0.08
+@pytest.mark.parametrize(
+    ('name', 'noise', 'batch_size', 'max_iters', 'rate'),
+    [
+        ('decap_talk2dino_coco', None, 64, 88_550, 1e-5),
+        ('decap_talk2dino_coco_noise', 0.08, 64, 88_550, 1e-5),
+        ('viecap_talk2dino_coco', 0.016**0.5, 80, 106_260, 2e-5),
+        ('capdec_talk2dino_coco', 0.016**0.5, 36, 157_420, 2e-5),
+        ('close-single_talk2dino_coco', 0.12, 64, 88_550, 1e-5),
+        ('close-multiple_talk2dino_coco', 0.04, 64, 88_550, 1e-5),
+        ('clipcap_dinov2-b-reg_coco', None, 40, 103_520, 2e-5),
+    ],
+)
+def test_published_recipes(name, noise, batch_size, max_iters, rate):
+    cfg = train.load_config(train.parse_args([str(ROOT / f'configs/training/{name}.py')]))
+    assert (cfg.model.get('noise') or {}).get('std') == noise
+    assert cfg.train_dataloader.batch_size == batch_size
+    assert cfg.train_cfg.max_iters == cfg.param_scheduler[-1].end == max_iters
+    assert cfg.optim_wrapper.optimizer.lr == rate
 
 
 def test_build_memory(decoder_config, tmp_path, capsys):
