@@ -11,7 +11,7 @@ import yaml
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from mmpatchioner.checkpoints.viecap import mapper_shapes
+from mmpatchioner.checkpoints.prompt_networks import MappingTransformer
 
 WIDTH = 32
 CAPTIONS = ['a dog runs', 'two red bikes on grass', 'a man rides a wave', 'a blue car']
@@ -66,7 +66,7 @@ def published_viecap() -> dict[str, Tensor]:
     sizes = dict(vocab_size=320, n_positions=128, n_embd=48, n_layer=12, n_head=12)
     model = GPT2LMHeadModel(GPT2Config(**sizes)).state_dict()
     state = {f'gpt.{name}': tensor.clone() for name, tensor in model.items()}
-    shapes = mapper_shapes(WIDTH, 48, num_inputs=3, num_outputs=3, num_layers=8)
+    shapes = MappingTransformer('mapping_network.', 'soft_prompt.').shapes(WIDTH, 48, 3, 3)
     return state | {name: 0.2 * torch.randn(shape) for name, shape in shapes.items()}
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Convert a published ClipCap decoder: ``clipcap_to_mmpatchioner.py coco_prefix-009.pt decoder.safetensors``.
 
-Its prefix is made by a network of two layers. Every tensor must be there, in the published shape, and nothing else; a
-report tells where each went. Ends with status 2 and one line if the file is unfit.
+Its prefix is made by two layers or by a transformer. Every tensor must be there, in the published shape, and nothing
+else; a report tells where each went. Ends with status 2 and one line if the file is unfit.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('checkpoint', help='published .pt file')
     parser.add_argument('out', help='weights to write, .safetensors')
     parser.add_argument('--num-layers', type=int, default=12, help='blocks of GPT-2')
+    parser.add_argument(
+        '--mapper-layers', type=int, default=8, help='blocks of the transformer of the prefix'
+    )
     parser.add_argument('--prefix-dims', type=int, help='width that its vectors must have')
     parser.add_argument('--space', help='name of the space of its vectors')
     return parser.parse_args(argv)
@@ -30,7 +33,9 @@ def convert(args: argparse.Namespace) -> None:
     """Convert, write and report."""
     if not args.out.endswith('.safetensors'):
         raise CheckpointError(f'{args.out}: expected a name that ends with .safetensors.')
-    converted = convert_clipcap(args.checkpoint, args.num_layers, args.prefix_dims)
+    converted = convert_clipcap(
+        args.checkpoint, args.num_layers, args.mapper_layers, args.prefix_dims
+    )
     space = {'space': args.space} if args.space else {}
     save_safetensors(converted.tensors, args.out, {**converted.metadata, **space})
     print(converted.report())

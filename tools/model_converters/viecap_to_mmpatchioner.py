@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Convert a published ViECap or MeaCap decoder: ``viecap_to_mmpatchioner.py coco-0014.pt decoder.safetensors``.
+"""Convert a published ViECap, MeaCap or CapDec decoder: ``viecap_to_mmpatchioner.py coco-0014.pt decoder.safetensors``.
 
 Every tensor must be there, in the published shape, and nothing else; a report tells where each went. Ends with status 2
 and one line if the file is unfit.

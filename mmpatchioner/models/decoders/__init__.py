@@ -8,9 +8,10 @@ from mmpatchioner.models.decoders.meacap import MeaCapPrompt, SceneGraphParser
 from mmpatchioner.models.decoders.prefix_decoder import PrefixDecoder
 from mmpatchioner.models.decoders.prompted_decoder import PromptedDecoder
 from mmpatchioner.models.decoders.sampling import Nucleus
+from mmpatchioner.models.decoders.soft_prompt import SoftPrompt
 from mmpatchioner.models.decoders.tokenizers import CaptionTokenizer, train_bpe
 from mmpatchioner.models.decoders.transformer import Transformer
-from mmpatchioner.models.decoders.viecap import EntityPrompt, SoftPrompt, ViECapDecoder
+from mmpatchioner.models.decoders.viecap import EntityPrompt, ViECapDecoder
 
 __all__ = [
     'CaptionTokenizer',

@@ -9,24 +9,23 @@ from torch import Tensor, nn
 
 from mmpatchioner.models.decoders.prompted_decoder import PromptedDecoder
 from mmpatchioner.models.decoders.sampling import Nucleus
+from mmpatchioner.models.decoders.soft_prompt import SoftPrompt
 from mmpatchioner.registry import MODELS
 
 
 @MODELS.register_module()
 class ClipCapDecoder(PromptedDecoder):
-    """Decoder with a prefix from a two-layer network (ClipCap, arXiv 2111.09734).
+    """Decoder with a prefix from two layers, or from a transformer (ClipCap, arXiv 2111.09734).
 
     It is trained on vectors of images, whose lengths it knows: they are read as they are. Tokens are drawn, as
     released; a caption depends on its vector and the seed alone. Captions end with the first full stop. What the
     released code ranks them by is one over their perplexity under the language model without the prefix.
 
-    ClipCap with a transformer in place of the network, on unit vectors, is :class:`ViECapDecoder` without a
-    ``hard_prompt``.
-
     Args:
         prefix_dims: Width D of the vectors.
         tokenizer: Config of a :class:`GPT2Tokenizer`.
-        prefix_length: Vectors that stand before the caption.
+        prefix_length: Vectors that stand before the caption, where two layers make them.
+        transformer: Sizes of a :class:`SoftPrompt` that makes them instead; its ``num_outputs`` is their number.
         top_p: Share of the probability that tokens are drawn from; None takes the most probable.
         temperature: Of the softmax that is drawn from.
         seed: Of what is drawn.
@@ -43,6 +42,7 @@ class ClipCapDecoder(PromptedDecoder):
         prefix_dims: int,
         tokenizer: dict[str, Any],
         prefix_length: int = 10,
+        transformer: dict[str, int] | None = None,
         top_p: float | None = 0.8,
         temperature: float = 1.0,
         seed: int = 0,
@@ -55,14 +55,20 @@ class ClipCapDecoder(PromptedDecoder):
             prefix_dims, tokenizer, hidden_dims, max_length=max_length, nucleus=nucleus, **options
         )
         width = prefix_length * hidden_dims
-        self.prefix = nn.Sequential(
-            nn.Linear(prefix_dims, width // 2), nn.Tanh(), nn.Linear(width // 2, width)
+        self.prefix: nn.Module = (
+            nn.Sequential(
+                nn.Linear(prefix_dims, width // 2),
+                nn.Tanh(),
+                nn.Linear(width // 2, width),
+                nn.Unflatten(1, (prefix_length, hidden_dims)),
+            )
+            if transformer is None
+            else SoftPrompt(prefix_dims, hidden_dims, **transformer)
         )
-        self.prefix_length = prefix_length
 
     def prompts(self, embeddings: Tensor) -> list[Tensor]:
         """What the language model goes on from, for vectors (R, D): R tensors (prefix_length, hidden_dims)."""
-        return list(self.prefix(embeddings).unflatten(1, (self.prefix_length, -1)))
+        return list(self.prefix(embeddings))
 
     def to_text(self, ids: Sequence[int]) -> str:
         """The caption that tokens say, up to its first full stop, which may be within a token."""

@@ -12,7 +12,9 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from mmpatchioner.checkpoints import CheckpointError
 from mmpatchioner.checkpoints.clipcap import clipcap_arguments, convert_clipcap
-from mmpatchioner.models.decoders import ClipCapDecoder
+from mmpatchioner.checkpoints.prompt_networks import MappingTransformer
+from mmpatchioner.checkpoints.viecap import convert_viecap
+from mmpatchioner.models.decoders import ClipCapDecoder, ViECapDecoder
 from tests.reductions.text import CAPTIONS
 from tests.reductions.viecap import write_gpt2_tokenizer
 from tests.test_engine.tiny_models import WordVectorEncoder
@@ -179,6 +181,39 @@ def test_unfit_files_are_refused(state, tmp_path, capsys, change, message):
     out = tmp_path / 'out.safetensors'
     assert run('clipcap_to_mmpatchioner', tmp_path / 'bad.pt', out, '--num-layers', 2) == 2
     assert not out.exists()
+
+
+def test_a_transformer_may_make_the_prefix(state, tokenizer, tmp_path):
+    network = MappingTransformer('clip_project.', 'prefix.', num_layers=2)
+    shapes = network.shapes(PREFIX, DIMS, num_inputs=4, num_outputs=3)
+    generator = torch.Generator().manual_seed(1)
+    content = {name: tensor for name, tensor in state.items() if name.startswith('gpt.')}
+    content |= {
+        name: 0.3 * torch.randn(shape, generator=generator) for name, shape in shapes.items()
+    }
+    torch.save(content, tmp_path / 'coco_prefix-009.pt')
+    file = tmp_path / 'decoder.safetensors'
+    layers = ['--num-layers', 2, '--mapper-layers', 2]
+    assert run('clipcap_to_mmpatchioner', tmp_path / 'coco_prefix-009.pt', file, *layers) == 0
+    sizes = clipcap_arguments(convert_clipcap(tmp_path / 'coco_prefix-009.pt', 2, 2))
+    assert sizes['transformer'] == {'num_outputs': 3, 'num_inputs': 4, 'num_layers': 2}
+    init_cfg = dict(type='Pretrained', checkpoint=str(file))
+    clipcap = ClipCapDecoder(**sizes, num_heads=2, tokenizer=tokenizer, init_cfg=init_cfg)
+    clipcap.init_weights()
+    # The same network as CapDec's, which reads unit vectors; ClipCap's reads their lengths.
+    viecap = ViECapDecoder(
+        hard_prompt=None,
+        soft_prompt=sizes.pop('transformer'),
+        **sizes,
+        num_heads=2,
+        tokenizer=tokenizer,
+    )
+    capdec = convert_viecap(tmp_path / 'coco_prefix-009.pt', 2, 2)
+    viecap.load_state_dict(capdec.tensors)
+    unit = torch.nn.functional.normalize(vectors(5), dim=1)
+    for ours, theirs in zip(clipcap.prompts(unit), viecap.prompts(9 * unit), strict=True):
+        torch.testing.assert_close(ours, theirs)
+    assert not torch.allclose(clipcap.prompts(9 * unit)[0], viecap.prompts(9 * unit)[0])
 
 
 def test_decoders_of_another_width_are_refused(published):

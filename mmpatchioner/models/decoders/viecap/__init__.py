@@ -2,7 +2,6 @@
 
 from mmpatchioner.models.decoders.viecap.caption_entities import CaptionEntities
 from mmpatchioner.models.decoders.viecap.entity_prompt import EntityPrompt
-from mmpatchioner.models.decoders.viecap.soft_prompt import SoftPrompt
 from mmpatchioner.models.decoders.viecap.viecap_decoder import ViECapDecoder
 
-__all__ = ['CaptionEntities', 'EntityPrompt', 'SoftPrompt', 'ViECapDecoder']
+__all__ = ['CaptionEntities', 'EntityPrompt', 'ViECapDecoder']

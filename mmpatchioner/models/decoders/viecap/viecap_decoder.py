@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmpatchioner.models.decoders.prompted_decoder import PromptedDecoder
-from mmpatchioner.models.decoders.viecap.soft_prompt import SoftPrompt
+from mmpatchioner.models.decoders.soft_prompt import SoftPrompt
 from mmpatchioner.registry import MODELS
 
 

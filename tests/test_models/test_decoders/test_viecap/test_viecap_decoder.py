@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from mmpatchioner.checkpoints import CheckpointError, save_safetensors
-from mmpatchioner.checkpoints.viecap import convert_viecap, mapper_shapes, viecap_arguments
+from mmpatchioner.checkpoints.prompt_networks import MappingTransformer
+from mmpatchioner.checkpoints.viecap import convert_viecap, viecap_arguments
 from mmpatchioner.models.bridges import Memory
 from mmpatchioner.models.decoders import EntityPrompt, ViECapDecoder
 from tests.reductions.viecap import write_gpt2_tokenizer
@@ -42,7 +43,8 @@ def published(gpt2, tmp_path_factory):
     """A file of the published layout."""
     generator = torch.Generator().manual_seed(1)
     state = {f'gpt.{name}': tensor.clone() for name, tensor in gpt2.state_dict().items()}
-    for name, shape in mapper_shapes(PREFIX, DIMS, 4, 3, num_layers=2).items():
+    network = MappingTransformer('mapping_network.', 'soft_prompt.', num_layers=2)
+    for name, shape in network.shapes(PREFIX, DIMS, 4, 3).items():
         state[name] = 0.3 * torch.randn(shape, generator=generator)
     state['gpt.transformer.h.0.attn.bias'] = torch.ones(1, 1, 96, 96)
     path = tmp_path_factory.mktemp('viecap') / 'coco_prefix-0014.pt'

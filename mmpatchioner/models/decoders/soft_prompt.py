@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 class SoftPrompt(nn.Module):
-    """Maps a vector to a sequence of token embeddings (ClipCap, arXiv 2111.09734, as ViECap uses it).
+    """Maps a vector to a sequence of token embeddings (ClipCap, arXiv 2111.09734; CapDec, ViECap).
 
     A linear map makes ``num_inputs`` vectors of the one; a bidirectional transformer reads them beside
     ``num_outputs`` learned ones, and what becomes of these is the prompt. Names are those of the published weights.
