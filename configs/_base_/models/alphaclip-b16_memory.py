@@ -1,8 +1,8 @@
 # AlphaCLIP ViT-B/16 (arXiv 2312.03818), a region-supervised baseline of the paper: the image is seen anew for every region,
 # with a mask. Its texts are CLIP's, and so are memory and decoder; docs/converters.md tells how to get the files. The
-# memory's rows have unit length and the projection is not normalised, as in the released code. That code loses
-# AlphaCLIP's weights on the way: backbone=dict(pretrained='openai/clip-vit-base-patch16'), compat='official' and no
-# init_cfg in the neck give what it published, captions of whole images.
+# released code does not normalise the projection on the memory (`compat='official'` of the head), and loses AlphaCLIP's
+# weights on the way: backbone=dict(pretrained='openai/clip-vit-base-patch16'), compat='official' and no init_cfg in the
+# neck give what it published, captions of whole images.
 model = dict(
     type='mmpatchioner.AlphaCLIPCaptioner',
     neck=dict(
@@ -25,7 +25,7 @@ model = dict(
             memory='checkpoints/clip-b16_memory_coco.safetensors',
             temperature=0.01,
             rows='unit',
-            normalize=False),
+            official=dict(normalize=False)),
         decoder=dict(
             type='mmpatchioner.PrefixDecoder',
             prefix_dims=512,

@@ -23,7 +23,6 @@ model = dict(
             memory='checkpoints/denseclip-b16_memory_coco.safetensors',
             temperature=0.01,
             rows='unit',
-            normalize=True,
             official=dict(normalize=False)),
         decoder=dict(
             type='mmpatchioner.PrefixDecoder',

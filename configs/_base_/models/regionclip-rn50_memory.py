@@ -1,6 +1,6 @@
 # RegionCLIP RN50 (arXiv 2112.09106), a region-supervised baseline of the paper: every position of its attention pool is a
-# patch, in the space of its own text tower. The memory's rows have unit length and the projection is not normalised, as
-# in the released code; `compat='official'` on the neck draws the attention pool's positions at random, as that code does.
+# patch, in the space of its own text tower. `compat='official'` of head and neck leave the projection on the memory
+# shorter and draw the attention pool's positions at random, as the released code does.
 # docs/converters.md tells how to get the image tower; the memory and the decoder are made by
 # configs/training/{memory,decap}_regionclip-rn50_coco.py.
 model = dict(
@@ -16,7 +16,7 @@ model = dict(
             memory='checkpoints/regionclip-rn50_memory_coco.safetensors',
             temperature=0.01,
             rows='unit',
-            normalize=False),
+            official=dict(normalize=False)),
         decoder=dict(
             type='mmpatchioner.PrefixDecoder',
             prefix_dims=1024,
