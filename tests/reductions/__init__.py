@@ -5,6 +5,7 @@ A module of this folder for each part; it registers a function by the name of th
 
 from __future__ import annotations
 
+import itertools
 import pkgutil
 from collections.abc import Callable
 from importlib import import_module
@@ -34,25 +35,28 @@ def reduces(*classes: str, input_size: int = INPUT_SIZE) -> Callable[[Reduce], R
 
 def reduce_model(cfg: Any, folder: Path) -> None:
     """Make the model of a config and its view small."""
-    _visit(cfg.model, folder)
+    reduce_parts(cfg.model, folder)
     size = _INPUT_SIZES.get(cfg.model.neck.type.rpartition('.')[2], INPUT_SIZE)
-    for view in (*cfg.test_pipeline, cfg.model.get('view', {})):
-        if 'size' in view:
-            view.size = size
+    evaluation = cfg.get('test_dataloader', {}).get('dataset', {}).get('pipeline', ())
+    pipelines = (cfg.test_pipeline, cfg.get('region_pipeline', ()), evaluation)
+    for step in (*itertools.chain(*pipelines), cfg.model.get('view', {})):
+        if 'size' in step:
+            step.size = size
     if 'detector' in cfg:
         cfg.detector.checkpoint = None
 
 
-def _visit(part: Any, folder: Path) -> None:
+def reduce_parts(part: Any, folder: Path) -> None:
+    """Make every part in a config small that is named by its class."""
     if isinstance(part, dict):
         kind = part.get('type')
         if isinstance(kind, str) and (reduce := _REDUCE.get(kind.rpartition('.')[2])):
             reduce(part, folder)
         for value in part.values():
-            _visit(value, folder)
+            reduce_parts(value, folder)
     elif isinstance(part, (list, tuple)):
         for value in part:
-            _visit(value, folder)
+            reduce_parts(value, folder)
 
 
 for _module in pkgutil.iter_modules(__path__):

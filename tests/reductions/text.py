@@ -9,15 +9,20 @@ from tests.reductions import WIDTH, reduces
 CAPTIONS = ['a dog runs on the grass', 'two people ride a bike', 'a red car', 'the blue sky']
 
 
-@reduces('PrefixDecoder')
-def reduce_prefix_decoder(decoder, folder):
+def write_tokenizer(folder):
+    """Config of a tokenizer of 80 tokens."""
     tokenizer = folder / 'tokenizer.json'
     if not tokenizer.exists():
         train_bpe(CAPTIONS, vocab_size=80, path=tokenizer)
+    return dict(type='mmpatchioner.CaptionTokenizer', file=str(tokenizer))
+
+
+@reduces('PrefixDecoder')
+def reduce_prefix_decoder(decoder, folder):
     decoder.update(
         prefix_dims=WIDTH, hidden_dims=WIDTH, num_layers=2, num_heads=2, vocab_size=80, max_positions=32
     )  # fmt: skip
-    decoder.tokenizer = dict(type='mmpatchioner.CaptionTokenizer', file=str(tokenizer))
+    decoder.tokenizer = write_tokenizer(folder)
     decoder.init_cfg = None
 
 

@@ -2,6 +2,7 @@
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from mmpatchioner.models.bridges import save_memory
 from tests.reductions import WIDTH, reduces
@@ -26,6 +27,15 @@ def write_gpt2_tokenizer(path, vocab_size=320):
     return path
 
 
+def write_gpt2(folder):
+    """A random language model of the sizes below, to begin a training with."""
+    model = folder / 'gpt2'
+    if not model.exists():
+        sizes = dict(vocab_size=320, n_positions=128, n_embd=WIDTH, n_layer=2, n_head=2)
+        GPT2LMHeadModel(GPT2Config(**sizes)).save_pretrained(model)
+    return str(model)
+
+
 @reduces('ViECapDecoder', 'ClipCapDecoder')
 def reduce_prompted_decoder(decoder, folder):
     tokenizer = folder / 'gpt2_tokenizer.json'
@@ -43,6 +53,8 @@ def reduce_prompted_decoder(decoder, folder):
     if 'hard_prompt' in decoder:
         decoder.soft_prompt = dict(num_layers=2, num_heads=2, num_inputs=3, num_outputs=3)
     decoder.tokenizer = dict(type='mmpatchioner.GPT2Tokenizer', file=str(tokenizer))
+    if decoder.get('language_model') is not None:
+        decoder.language_model = write_gpt2(folder)
     decoder.init_cfg = None
 
 

@@ -9,7 +9,7 @@ import torch
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
 
-def save_tiny_clip(folder: Path, seed: int = 0) -> CLIPModel:
+def save_tiny_clip(folder: Path, seed: int = 0, projection_dim: int = 16) -> CLIPModel:
     """Save a CLIP of two layers that reads single letters."""
     letters = [chr(code) for code in range(ord('a'), ord('z') + 1)]
     tokens = [*letters, *(f'{x}</w>' for x in letters), '<|startoftext|>', '<|endoftext|>']
@@ -18,6 +18,7 @@ def save_tiny_clip(folder: Path, seed: int = 0) -> CLIPModel:
     (folder / 'merges.txt').write_text('#version: 0.2\n')
     CLIPTokenizer(str(folder / 'vocab.json'), str(folder / 'merges.txt')).save_pretrained(folder)
     sizes = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2)
+    sizes['projection_dim'] = projection_dim
     text = dict(
         vocab_size=len(tokens),
         max_position_embeddings=40,
@@ -27,7 +28,8 @@ def save_tiny_clip(folder: Path, seed: int = 0) -> CLIPModel:
     )
     vision = dict(image_size=32, patch_size=8, **sizes)
     torch.manual_seed(seed)
-    model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)).eval()
+    config = CLIPConfig(text_config=text, vision_config=vision, projection_dim=projection_dim)
+    model = CLIPModel(config).eval()
     for parameter in model.parameters():  # small random weights make all features alike
         if parameter.ndim > 1:
             parameter.data.normal_(std=0.3)

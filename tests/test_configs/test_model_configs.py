@@ -1,5 +1,6 @@
 """Every model config, reduced to small random weights, captions what it is made for."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,19 +9,21 @@ import torch
 from mmengine.config import Config
 
 from mmpatchioner.apis import CaptionInferencer, InputError, available_models
-from mmpatchioner.apis.building import join_detector
+from mmpatchioner.apis.building import inference_scope, join_detector
 from mmpatchioner.apis.detectors import find_detector_config
 from mmpatchioner.apis.zoo import config_root
-from tests.reductions import reduce_model
+from mmpatchioner.models.bridges import IdentityBridge
+from mmpatchioner.registry import MODELS
+from tests.reductions import WIDTH, reduce_model
 
 PHOTO = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
+RELEASED_SHORTER = re.compile(r'decap_clip|clip-b(16|16-592)_|regionclip|_inverse_')
 CONFIGS = sorted(path for path in config_root().rglob('*.py') if '_base_' not in path.parts)
 
 
 @pytest.fixture(scope='module')
-def small(tmp_path_factory):
+def small(folder):
     """Reduce a config: 32 dimensions, two layers, small images, no weights."""
-    folder = tmp_path_factory.mktemp('small')
 
     def reduce(path) -> Config:
         cfg = Config.fromfile(path)
@@ -62,6 +65,29 @@ def test_every_model_captions_regions_of_every_kind(small, name, tmp_path):
         assert all(region.detection_score is not None and region.label for region in found)
         expected = 'mask' if cfg.model.get('use_masks') else 'box'
         assert {region.kind for region in found} == {expected}
+
+
+@pytest.mark.parametrize('name', available_models())
+def test_lengths_of_what_decoders_read(small, name):
+    """Of unit length, but for ClipCap's; the released code leaves what a memory of CLIP's gives shorter."""
+    cfg = small(available_models()[name])
+    bridge = cfg.model.caption_head.bridge
+    for part in (bridge, bridge.get('bridge') or {}):
+        if 'temperature' in part:
+            part.temperature = 1.0  # so that rows are mixed, which shortens them
+    vectors = 7 * torch.randn(5, WIDTH)
+    for compat in ('paper', 'official'):
+        cfg.model.caption_head.compat = compat
+        with inference_scope(cfg):
+            head = MODELS.build(cfg.model.caption_head)
+        lengths = head.bridge(vectors).norm(dim=1)
+        kept = torch.allclose(lengths, vectors.norm(dim=1))
+        if 'clipcap' in name or (compat == 'official' and isinstance(head.bridge, IdentityBridge)):
+            assert kept
+        elif compat == 'paper' or not RELEASED_SHORTER.search(name):
+            torch.testing.assert_close(lengths, torch.ones(5))
+        else:
+            assert not torch.allclose(lengths, torch.ones(5), atol=1e-3)
 
 
 def test_crops_are_of_the_original_image_beside_a_detector(small):
