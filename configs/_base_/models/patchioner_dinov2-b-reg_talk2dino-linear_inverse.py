@@ -8,6 +8,7 @@ model = dict(
             _delete_=True,
             type='mmpatchioner.Talk2DINOInverseBridge',
             projection='checkpoints/talk2dino-linear.safetensors',
+            official=dict(normalize=False),
             bridge=dict(
                 type='mmpatchioner.MemoryBridge',
                 memory='checkpoints/talk2dino-linear_memory_coco.safetensors',
