@@ -1,0 +1,3 @@
+# Region sets of COCO Entities (paper, Table 1, INViTE at 592).
+_base_ = ['./patchioner_clip-b16-592_invite_memory_coco.py', '../_base_/datasets/coco-entities_region-set.py']
+test_dataloader = dict(dataset=dict(pipeline=_base_.region_pipeline))

@@ -1,0 +1,3 @@
+# Whole photos of COCO (paper, Table 1, INViTE).
+_base_ = ['./patchioner_clip-b16_invite_memory_coco.py', '../_base_/datasets/coco-karpathy_image.py']
+test_dataloader = dict(dataset=dict(pipeline=_base_.region_pipeline))

@@ -1,0 +1,3 @@
+# Mouse traces on COCO (paper, Table 1, CLIP).
+_base_ = ['./patchioner_clip-b16_memory_coco.py', '../_base_/datasets/coco_trace.py']
+test_dataloader = dict(dataset=dict(pipeline=_base_.region_pipeline))

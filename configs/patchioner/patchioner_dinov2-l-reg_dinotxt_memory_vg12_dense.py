@@ -1,0 +1,3 @@
+# Dense captioning of Visual Genome v1.2, given boxes (paper, Table 1, DINO.txt).
+_base_ = ['./patchioner_dinov2-l-reg_dinotxt_memory_coco.py', '../_base_/datasets/vg12_dense.py']
+test_dataloader = dict(dataset=dict(pipeline=_base_.region_pipeline))

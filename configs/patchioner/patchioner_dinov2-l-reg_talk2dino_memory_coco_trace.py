@@ -1,0 +1,3 @@
+# Mouse traces on COCO (not in the paper: Talk2DINO on DINOv2 ViT-L).
+_base_ = ['./patchioner_dinov2-l-reg_talk2dino_memory_coco.py', '../_base_/datasets/coco_trace.py']
+test_dataloader = dict(dataset=dict(pipeline=_base_.region_pipeline))

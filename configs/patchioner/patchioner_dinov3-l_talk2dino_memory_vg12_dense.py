@@ -1,0 +1,3 @@
+# Dense captioning of Visual Genome v1.2, given boxes (not in the paper: Talk2DINO on DINOv3 ViT-L).
+_base_ = ['./patchioner_dinov3-l_talk2dino_memory_coco.py', '../_base_/datasets/vg12_dense.py']
+test_dataloader = dict(dataset=dict(pipeline=_base_.region_pipeline))
