@@ -27,6 +27,7 @@ from mmengine.runner import Runner
 
 from mmpatchioner.apis import InputError
 from mmpatchioner.apis.building import build_captioner, join_detector
+from mmpatchioner.apis.published import is_published, use_published
 from mmpatchioner.checkpoints import CheckpointError
 from mmpatchioner.datasets.annotations import AnnotationError
 from mmpatchioner.engine import ConfigError, join_processes, leave_processes, read_run_config
@@ -53,7 +54,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(':')[0])
     parser.add_argument('config', help='e.g. configs/mini/mini_flickr8k-val_image.py')
     parser.add_argument(
-        'checkpoint', nargs='?', help='weights of the whole model; else its parts name theirs'
+        'checkpoint',
+        nargs='?',
+        help='weights of the whole model, or a published checkpoint by its name or folder, e.g. '
+        'talk2dino-decap-coco; else the parts of the model name theirs',
     )
     parser.add_argument('--work-dir', help='folder of the log and of scores.json')
     parser.add_argument('--out', help='file of the captions, JSON lines, written batch by batch')
@@ -94,10 +98,14 @@ def load_config(args: argparse.Namespace) -> Config:
     Raises:
         ConfigError: if it cannot be read, is no test config, or an option cannot be applied.
         InputError: if its detector cannot be found.
+        CheckpointError: if a published checkpoint is not within reach, or of another system.
     """
     cfg = read_run_config(
         args.config, _NEEDED, 'test', args.cfg_options, args.work_dir, args.launcher
     )
+    if is_published(args.checkpoint):
+        use_published(cfg, args.checkpoint)
+        args.checkpoint = None  # the parts name their files now
     cfg, _ = join_detector(cfg, args.detector)
     if args.compat:
         set_compat(cfg.model, args.compat)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
+import pickle
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config, ConfigDict
+from PIL import Image
 from tiny_captioner import colours, tiny_config
 
 from mmpatchioner.apis import CaptionInferencer, InputError, available_models, zoo
@@ -15,6 +18,7 @@ from mmpatchioner.checkpoints import CheckpointError
 from mmpatchioner.checkpoints.published import PUBLISHED
 from mmpatchioner.models.bridges import save_memory
 from mmpatchioner.models.decoders import train_bpe
+from tests.commands import run
 from tests.reductions.meacap import reduce_meacap_prompt
 from tests.reductions.viecap import write_gpt2_tokenizer
 from tests.test_checkpoints.published_files import CAPTIONS, WIDTH, write_repository
@@ -107,6 +111,7 @@ def test_a_vocabulary_beside_the_checkpoint_or_where_the_config_names_it(tmp_pat
         CaptionInferencer(folder, device='cpu')
     place = tmp_path / 'cache' / 'published' / VOCABULARY
     assert f'entities_talk2dino_coco.py {place}`' in str(error.value)
+    assert f'with_ensemble.pickle into {place.parent}' in str(error.value)
     assert '\n' not in str(error.value)
     (tmp_path / 'checkpoints').mkdir()
     write_vocabulary(tmp_path / 'checkpoints')
@@ -116,6 +121,67 @@ def test_a_vocabulary_beside_the_checkpoint_or_where_the_config_names_it(tmp_pat
     write_vocabulary(folder, space='talk2dino-vitb14-reg-original')
     with pytest.raises(CheckpointError, match="of the space 'talk2dino-vitb14-reg' and caption_"):
         CaptionInferencer(folder, device='cpu')
+
+
+def test_a_published_vocabulary_is_converted(tmp_path):
+    folder = write_repository(tmp_path / 'viecap', 'viecap')
+    rows = torch.randn(80, WIDTH, generator=torch.Generator().manual_seed(0))
+    with (folder / 'coco_embeddings_ViT-B16_t2d__with_ensemble.pickle').open('wb') as stream:
+        pickle.dump(rows, stream)
+    prompt = CaptionInferencer(folder, device='cpu').model.caption_head.decoder.hard_prompt
+    assert prompt.names[:3] == ['airplane', 'apple', 'backpack']
+    torch.testing.assert_close(prompt.directions, torch.nn.functional.normalize(rows, dim=1))
+    assert (tmp_path / 'cache' / 'published' / VOCABULARY).is_file()
+
+
+@pytest.fixture
+def benchmark(tmp_path):
+    """A test config of the system with a memory, on one photo."""
+    image = tmp_path / 'photo.png'
+    Image.fromarray(colours(60, 80)).save(image)
+    (tmp_path / 'photos.jsonl').write_text(json.dumps(dict(image='photo.png', captions=['a dog'])))
+    cfg = Config.fromfile(available_models()['talk2dino-decap-coco'])
+    load, view, pack = cfg.test_pipeline
+    cfg.test_dataloader = dict(
+        batch_size=1,
+        num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dict(
+            type='mmpatchioner.ImageCaptionDataset',
+            ann_file=str(tmp_path / 'photos.jsonl'),
+            data_prefix=dict(img=str(tmp_path)),
+            pipeline=[load, view, dict(type='mmpatchioner.LoadCaptionRegions'), pack],
+        ),
+    )
+    cfg.test_evaluator = dict(type='mmpatchioner.ImageCaptionMetric', meteor=False)
+    cfg.test_cfg = dict(type='TestLoop')
+    cfg.custom_imports = dict(imports=['tiny_captioner'])
+    cfg.dump(tmp_path / 'benchmark.py')
+    return tmp_path / 'benchmark.py'
+
+
+def test_evaluations_take_published_checkpoints(tmp_path, benchmark):
+    place = tmp_path / 'cache' / 'published'
+    write_repository(place / 'Patch-ioner_talk2dino_decap_COCO_Captions', 'decap')
+    torch.manual_seed(0)
+    inferencer = CaptionInferencer('talk2dino-decap-coco', device='cpu')
+    expected = inferencer(colours(60, 80)[..., ::-1], whole_image=True)[0][0]
+    rows = tmp_path / 'rows.jsonl'
+    arguments = ('--work-dir', tmp_path / 'run', '--out', rows)
+    torch.manual_seed(0)
+    assert run('test', benchmark, 'talk2dino-decap-coco', *arguments) == 0
+    _, row = map(json.loads, rows.read_text().splitlines())
+    (found,) = row['predictions']
+    assert found['caption'] == expected.caption
+    assert found['score'] == pytest.approx(expected.caption_score, abs=1e-4)
+
+
+def test_evaluations_of_another_system_are_refused(tmp_path, benchmark, capsys):
+    folder = write_repository(tmp_path / 'capdec', 'capdec')
+    assert run('test', benchmark, folder, '--work-dir', tmp_path / 'run') == 2
+    error = capsys.readouterr().err
+    assert 'with caption_head.bridge.type mmpatchioner.IdentityBridge; this one has' in error
+    assert error.count('\n') == 1
 
 
 def test_offline_and_unfit_ones(tmp_path):
