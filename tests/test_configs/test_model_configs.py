@@ -90,6 +90,13 @@ def test_lengths_of_what_decoders_read(small, name):
             assert not torch.allclose(lengths, torch.ones(5), atol=1e-3)
 
 
+def test_the_model_zoo_names_every_model():
+    page = config_root().parent / 'docs' / 'model_zoo.md'
+    links = re.findall(r'\]\((\.\./configs/[^)]+)\)', page.read_text(encoding='utf-8'))
+    shown = {(page.parent / link).resolve() for link in links}
+    assert [name for name, path in available_models().items() if path not in shown] == []
+
+
 def test_crops_are_of_the_original_image_beside_a_detector(small):
     cfg, _ = join_detector(small(available_models()['mini_crops']), 'rtmdet_tiny_8xb32-300e_coco')
     steps = [step.type.rpartition('.')[2] for step in cfg.test_pipeline]
