@@ -157,3 +157,15 @@ def test_commands_and_imports_in_documents_work(document):
     for module, names in IMPORT.findall(text):
         for name in re.findall(r'\w+', names.split('#')[0]):
             assert hasattr(importlib.import_module(module), name), f'{module} has no {name}'
+
+
+def test_the_tests_that_the_documents_name_exist():
+    page = (ROOT / 'docs/compat.md').read_text(encoding='utf-8')
+    named = re.findall(r'`(test_\w+\.py)::(test_\w+)`', page)
+    defined = {
+        (path.name, name)
+        for path in ROOT.glob('tests/**/test_*.py')
+        for name in re.findall(r'def (test_\w+)\(', path.read_text(encoding='utf-8'))
+    }
+    assert len(named) > 40
+    assert [test for test in named if test not in defined] == []

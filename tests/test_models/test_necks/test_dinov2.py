@@ -78,6 +78,17 @@ def test_attention_is_the_head_mean_of_the_cls_logits(registers):
     torch.testing.assert_close(neck(images).attention(official=True), official)
 
 
+def test_attention_is_that_of_its_own_pass():
+    neck, other = build(4), build(0)
+    images = torch.randn(2, 3, 56, 56)
+    first = neck(images[:1])
+    expected = neck(images[:1]).attention()
+    neck(images[1:])
+    other(images)
+    torch.testing.assert_close(first.attention(), expected)
+    assert not torch.allclose(first.attention(), neck(images[1:]).attention())
+
+
 def test_the_released_code_knows_the_heads_of_vit_s():
     logits = torch.randn(1, 6, 9)
     feats = PatchFeatures(torch.randn(1, 9, 4), (3, 3), head_logits_fn=lambda: logits)
