@@ -44,9 +44,8 @@ _IMAGE, _TEXT = 'backbone', 'text_encoder'
 _PYRAMID = re.compile(r'fpn[1-4]\.')
 _ENDS = ('ln_post.weight', 'ln_post.bias', 'proj')  # of the way into the space of the texts
 _POSITIONS = 'positional_embedding'
-_SAME_POSITIONS = (
-    1e-2  # half precision and a run of the optimiser without a learning rate change less
-)
+# The text tower was trained with a learning rate of zero: its positions are CLIP's, but for the rounding of half precision.
+_SAME_POSITIONS = 1e-3
 
 
 def convert_image_tower(path: str | os.PathLike[str]) -> Converted:

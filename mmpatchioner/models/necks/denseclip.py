@@ -17,8 +17,9 @@ from mmpatchioner.registry import MODELS
 class DenseCLIPNeck(CLIPNeck, PretrainedModule):
     """CLIP ViT that learnt to match its patches with the names of what they show (arXiv 2112.01518).
 
-    A CLIP ViT but for its class token, to which the class embedding is added twice: so it was trained. Its positions
-    were learnt at 40 x 40 patches; the feature pyramid of the segmentation is not part of it.
+    A CLIP ViT but for its class token, to which the class embedding is added twice, with the token and with its
+    position: so the segmentation code of DenseCLIP's authors trained it (``CLIPVisionTransformer``). Its positions were
+    learnt at 40 x 40 patches; the feature pyramid of the segmentation is not part of it.
 
     Args:
         backbone: ``dict(config=dict(hidden_size=..., ...))``, whose weights come by ``init_cfg``.
