@@ -44,7 +44,7 @@ _IMAGE, _TEXT = 'backbone', 'text_encoder'
 _PYRAMID = re.compile(r'fpn[1-4]\.')
 _ENDS = ('ln_post.weight', 'ln_post.bias', 'proj')  # of the way into the space of the texts
 _POSITIONS = 'positional_embedding'
-# The text tower was trained with a learning rate of zero: its positions are CLIP's, but for the rounding of half precision.
+# The text tower was trained with a learning rate of zero: its positions are CLIP's, but for half precision.
 _SAME_POSITIONS = 1e-3
 
 
