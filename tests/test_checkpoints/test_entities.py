@@ -14,9 +14,10 @@ from mmpatchioner.checkpoints import CheckpointError
 from mmpatchioner.checkpoints.entities import convert_entities
 from mmpatchioner.models.bridges import load_memory
 from mmpatchioner.models.decoders import EntityPrompt
-from tests.test_tools.converting import FOLDER, run
+from tests.commands import TOOLS
+from tests.test_tools.converting import run
 
-COCO = FOLDER.parents[1] / 'configs' / 'training' / 'coco_entities.txt'
+COCO = TOOLS.parent / 'configs' / 'training' / 'coco_entities.txt'
 
 
 def rows(count: int = 3) -> torch.Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,8 @@ from mmpatchioner.checkpoints import CheckpointError
 from mmpatchioner.checkpoints.meacap import convert_meacap_memory
 from mmpatchioner.models.bridges import load_memory
 from mmpatchioner.models.decoders.meacap import CaptionRetrieval
+from tests.test_tools.converting import run
 
-TOOL = Path(__file__).parents[2] / 'tools/model_converters/meacap_to_mmpatchioner.py'
 CAPTIONS = ['a dog', 'a café', 'a dog', 'nothing', 'a train', 'a bird', 'a cat']
 
 
@@ -31,10 +30,7 @@ def folder(tmp_path) -> Path:
 
 
 def main(*arguments: object) -> int:
-    spec = spec_from_file_location('meacap_to_mmpatchioner', TOOL)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main([str(argument) for argument in arguments])
+    return run('meacap_to_mmpatchioner', *arguments)
 
 
 def convert(folder: Path, **options):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-SCRIPT = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'browse_dataset.py'
+from tests.commands import load_tool
+
 REGIONS = {
     'dense': [{'bbox': [4, 4, 30, 20], 'captions': ['a cat', 'the cat']}],
     'region_set': [
@@ -24,10 +24,7 @@ REGIONS = {
 
 @pytest.fixture(scope='module')
 def browse():
-    spec = spec_from_file_location('browse_dataset', SCRIPT)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('analysis_tools/browse_dataset')
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 
 from mmpatchioner.models.bridges import load_memory
+from tests.commands import TOOLS, run
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'build_memory.py'
+TOOL = TOOLS / 'build_memory.py'
 CONFIG = """
 custom_imports = dict(imports=['slow_encoder'])
 corpus = dict(sources=dict(path=r'{captions}'), exclude=dict(path=r'{held_out}'))
@@ -56,13 +56,6 @@ def arguments(folder: Path, out: str) -> list[str]:
     return [*paths, '--batch-size', '1', '--device', 'cpu']
 
 
-def load_tool():
-    spec = spec_from_file_location('build_memory', TOOL)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def start(folder: Path, out: str, sleep: float) -> subprocess.Popen:
     environment = {**os.environ, 'PYTHONPATH': str(folder), 'SLEEP': str(sleep)}
     return subprocess.Popen([sys.executable, str(TOOL), *arguments(folder, out)], env=environment)
@@ -81,7 +74,7 @@ def test_killed_and_started_again(folder, monkeypatch, capsys):
     assert journal.is_file()
     monkeypatch.syspath_prepend(str(folder))
     for out in ('killed.safetensors', 'whole.safetensors'):
-        assert load_tool().main(arguments(folder, out)) == 0
+        assert run('build_memory', *arguments(folder, out)) == 0
         assert f'{out}: 300 x 4 fp32, space slow' in capsys.readouterr().out
     content = (folder / 'killed.safetensors').read_bytes()
     assert content == (folder / 'whole.safetensors').read_bytes()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -20,19 +19,10 @@ from mmpatchioner.checkpoints.decap import convert_decap, decap_names, decoder_a
 from mmpatchioner.checkpoints.memory_h5 import published_space
 from mmpatchioner.models.bridges import MemoryBridge, load_memory, save_memory
 from mmpatchioner.models.decoders import PrefixDecoder, train_bpe
-from mmpatchioner.models.decoders.meacap import CaptionRetrieval
 from mmpatchioner.models.text_encoders import TextProjection
+from tests.test_tools.converting import run
 
-FOLDER = Path(__file__).parents[2] / 'tools' / 'model_converters'
 WIDTH = 16
-
-
-def run(tool: str, *arguments: object) -> int:
-    """Call the ``main`` of a script as its command line does."""
-    spec = spec_from_file_location(tool, FOLDER / f'{tool}.py')
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main([str(argument) for argument in arguments])
 
 
 class Published(nn.Module):
@@ -297,19 +287,6 @@ def test_the_published_projection_is_recognised(published_projection):
     expected = inner.tanh() @ published['hidden_layers.0.weight'].T
     expected += published['hidden_layers.0.bias']
     torch.testing.assert_close(ours(texts), expected, atol=1e-5, rtol=1e-5)
-
-
-def test_the_published_entities_retrieve_themselves(shared_data, tmp_path):
-    path = shared_data / 'weights' / 'coco80_entities_talk2dino_vitb.npz'
-    if not path.is_file():
-        pytest.skip(f'{path} is not there')
-    bank = np.load(path, allow_pickle=False)
-    names, rows = bank['names'].tolist(), torch.from_numpy(bank['embeddings'])
-    memory = tmp_path / 'entities.safetensors'
-    save_memory(memory, rows, names, {'space': 'talk2dino-vitb14-reg'})
-    assert [found for (found,) in CaptionRetrieval(memory, num_captions=1)(6 * rows)] == names
-    projected = MemoryBridge(memory)(rows)
-    assert (F.normalize(rows, dim=1) * projected).sum(dim=1).min() > 0.9
 
 
 @pytest.fixture

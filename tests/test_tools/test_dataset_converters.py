@@ -5,23 +5,18 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from mmpatchioner.datasets.annotations import read_annotations
-
-FOLDER = Path(__file__).parents[2] / 'tools' / 'dataset_converters'
+from tests import commands
 
 
 def run(tool: str, *arguments: object) -> int:
     """Call the ``main`` of a script as its command line does."""
-    spec = spec_from_file_location(tool, FOLDER / f'{tool}.py')
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main([str(argument) for argument in arguments])
+    return commands.run(f'dataset_converters/{tool}', *arguments)
 
 
 def write(path: Path, content: object) -> Path:
@@ -248,7 +243,9 @@ def test_boxes_of_coco_are_captioned_by_their_classes(tmp_path, capsys):
     assert "expected the key 'categories'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('tool', sorted(path.stem for path in FOLDER.glob('*.py')))
+@pytest.mark.parametrize(
+    'tool', sorted(path.stem for path in (commands.TOOLS / 'dataset_converters').glob('*.py'))
+)
 def test_every_converter_explains_itself(tool, capsys):
     with pytest.raises(SystemExit) as stop:
         run(tool, '--help')

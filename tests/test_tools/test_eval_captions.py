@@ -14,17 +14,11 @@ from PIL import Image
 
 from mmpatchioner.evaluation.functional.meteor import Meteor
 from mmpatchioner.evaluation.row_file import RowFile
+from tests.commands import load_tool
 from tests.test_evaluation.tiny_clip import save_tiny_clip
 
 ROOT = Path(__file__).parents[2]
 FAST = ['--no-meteor', '--metrics', 'rouge']
-
-
-def load_tool(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 eval_captions = load_tool('eval_captions')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,19 +14,14 @@ from PIL import Image
 from tiny_captioner import colours, tiny_config, tiny_detector_config, tiny_prefix_decoder
 
 from mmpatchioner.apis import CaptionInferencer
+from tests.commands import load_tool
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'image_demo.py'
 Run = Callable[..., int]
 
 
 @pytest.fixture(scope='module')
 def demo() -> ModuleType:
-    spec = importlib.util.spec_from_file_location('image_demo', TOOL)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool('image_demo')
 
 
 @pytest.fixture(scope='module')

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pytest
 
 from mmpatchioner.datasets.annotations import read_annotations
+from tests.commands import load_tool
 from tests.test_datasets.test_localized_narratives.spoken import CAPTION, record, write
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'dataset_converters' / 'localized_narratives.py'
-spec = importlib.util.spec_from_file_location('localized_narratives', TOOL)
-tool = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tool)
+tool = load_tool('dataset_converters/localized_narratives')
 
 
 def run(*arguments: object) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -15,20 +14,13 @@ from torch.nn import functional as F
 from mmpatchioner.checkpoints import save_safetensors
 from mmpatchioner.models.bridges import GapNoise, load_gap_statistics, save_memory
 from mmpatchioner.registry import MODELS
+from tests.commands import load_tool
 from tests.test_engine import tiny_models  # noqa: F401  registers WordVectorEncoder
 
 ROOT = Path(__file__).parents[2]
 
 
-def load_tool():
-    path = ROOT / 'tools' / 'analysis_tools' / 'modality_gap.py'
-    spec = importlib.util.spec_from_file_location('modality_gap', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load_tool()
+tool = load_tool('analysis_tools/modality_gap')
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -20,6 +19,7 @@ from tiny_captioner import WORDS, colours, tiny_config, tiny_detector_config
 
 from mmpatchioner.evaluation.row_file import read_rows
 from mmpatchioner.models.captioners import DenseCaptioner
+from tests.commands import load_tool
 
 ROOT = Path(__file__).parents[2]
 NUM_IMAGES = 7
@@ -34,13 +34,6 @@ REGIONS = {
     'region_set': [dict(bboxes=[[2, 3, 30, 20], [25, 10, 47, 35]])],
     'trace': [dict(points=[[0.1, 0.1], [0.5, 0.4]])],
 }
-
-
-def load_tool(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 test_tool = load_tool('test')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -17,16 +16,10 @@ from mmpatchioner.models.bridges import load_memory
 from mmpatchioner.models.decoders import PrefixDecoder
 from mmpatchioner.models.necks import FeatureTransform
 from mmpatchioner.models.text_encoders import TextProjection
+from tests.commands import load_tool
 from tests.test_engine.tiny_models import CAPTIONS, WordVectorEncoder, write_captions, write_photos
 
 ROOT = Path(__file__).parents[2]
-
-
-def load_tool(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 train = load_tool('train')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -15,18 +14,12 @@ from mmpatchioner.models.bridges import Memory
 from mmpatchioner.models.decoders import ViECapDecoder
 from mmpatchioner.models.decoders.viecap import CaptionEntities
 from mmpatchioner.models.trainers import TextDecoderTrainer
+from tests.commands import load_tool
 from tests.reductions.text import CAPTIONS
 from tests.reductions.viecap import NAMES, write_gpt2_tokenizer
 from tests.test_engine.tiny_models import WordVectorEncoder, write_captions
 
 ROOT = Path(__file__).parents[4]
-
-
-def load_tool(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope='module')
