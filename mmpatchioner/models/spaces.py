@@ -39,6 +39,9 @@ def check_spaces(captioner: nn.Module) -> None:
     leading = {f'{name} (output)': b for name, b in bridges.items() if hasattr(b, 'out_dims')}
     spaces = {'neck.feature_transform': _transform_space(neck), **_each(bridges, 'space')}
     widths = {'neck': getattr(neck, 'embed_dims', None), **_each(bridges, *_WIDTHS)}
+    if (suffix := getattr(neck, 'class_space_suffix', None)) is not None:
+        feature = getattr(head, 'region_feature', 'patches')
+        _check_half(feature, suffix, spaces | _each(decoders, 'space'))
     _compare(spaces, 'is of the space')
     _compare((_each(leading, 'out_space') or spaces) | _each(decoders, 'space'), 'is of the space')
     _compare(widths, 'has vectors of width')
@@ -53,6 +56,17 @@ def _each(parts: dict[str, nn.Module | None], *attributes: str) -> dict[str, Any
         name: next((getattr(part, key) for key in attributes if hasattr(part, key)), None)
         for name, part in parts.items()
     }
+
+
+def _check_half(feature: str, suffix: str, spaces: dict[str, str | None]) -> None:
+    """Refuse texts that belong to the class token beside patches, and the other way round."""
+    for name, space in spaces.items():
+        if space is not None and space.endswith(suffix) != (feature == 'cls'):
+            half = 'class' if feature == 'cls' else 'patches'
+            raise CheckpointError(
+                f'model: {name} is of the space {space!r}, which does not belong to '
+                f"caption_head.region_feature={feature!r}; build it with the text encoder's half={half!r}."
+            )
 
 
 def _transform_space(neck: nn.Module | None) -> str | None:

@@ -99,3 +99,22 @@ def test_the_packaged_model_names_one_space_everywhere():
         model.caption_head.decoder.space,
     }
     assert spaces == {'mini-dinov2-s14'}
+
+
+@pytest.mark.parametrize(('feature', 'half'), [('patches', ''), ('cls', '_class')])
+def test_texts_of_dinotxt_belong_to_patches_or_to_the_class_token(config, feature, half):
+    neck = dict(
+        type='mmpatchioner.DINOTxtNeck',
+        backbone=dict(config=dict(hidden_size=32, num_hidden_layers=1, num_attention_heads=2)),
+    )
+    for end in ('', '_class'):
+        cfg = config(memory=f'dinotxt{end}', decoder=f'dinotxt{end}')
+        cfg.model.neck = neck
+        cfg.model.caption_head.region_feature = feature
+        model = MODELS.build(cfg.model)
+        model.init_weights()
+        if end == half:
+            check_spaces(model)
+            continue
+        with pytest.raises(CheckpointError, match=f'region_feature={feature!r}; build it with'):
+            check_spaces(model)

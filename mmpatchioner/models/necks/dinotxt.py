@@ -32,6 +32,9 @@ class DINOTxtNeck(DINOv2Neck):
         ValueError: if ``backbone`` or ``compat`` is of another form.
     """
 
+    class_space_suffix = '_class'
+    """What the names of spaces end with whose texts belong to the class token, not to the patches."""
+
     def __init__(
         self,
         backbone: dict[str, Any],
