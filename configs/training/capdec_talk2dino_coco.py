@@ -7,7 +7,6 @@ _base_ = ['./viecap_talk2dino_coco.py']
 
 batch_size = 36
 max_iters = 10 * (566_747 // batch_size)  # 157,420
-warmup_iters = 5000
 randomness = dict(seed=0)
 
 model = dict(
@@ -17,13 +16,7 @@ model = dict(
 train_dataloader = dict(batch_size=batch_size)
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 10)
 param_scheduler = [
-    dict(type='LinearLR', start_factor=1 / warmup_iters, by_epoch=False, begin=0, end=warmup_iters),
-    dict(
-        type='LinearLR',
-        start_factor=1.0,
-        end_factor=0.0,
-        by_epoch=False,
-        begin=warmup_iters,
-        end=max_iters),
+    _base_.param_scheduler[0],
+    dict(_base_.param_scheduler[1], end=max_iters),
 ]
 default_hooks = dict(checkpoint=dict(interval=max_iters // 10))

@@ -6,7 +6,6 @@ _base_ = ['./capdec_talk2dino_coco.py']
 captions = 414_113  # of the 82,783 photos
 batch_size = 40
 max_iters = 10 * (captions // batch_size)  # 103,520
-warmup_iters = 5000
 
 dataset = dict(
     _delete_=True,
@@ -49,13 +48,7 @@ val_dataloader = dict(
         **dataset))
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 10)
 param_scheduler = [
-    dict(type='LinearLR', start_factor=1 / warmup_iters, by_epoch=False, begin=0, end=warmup_iters),
-    dict(
-        type='LinearLR',
-        start_factor=1.0,
-        end_factor=0.0,
-        by_epoch=False,
-        begin=warmup_iters,
-        end=max_iters),
+    _base_.param_scheduler[0],
+    dict(_base_.param_scheduler[1], end=max_iters),
 ]
 default_hooks = dict(checkpoint=dict(interval=max_iters // 10))

@@ -26,13 +26,7 @@ train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 15)
 # Those of transformers' AdamW, with which the released decoder was trained.
 optim_wrapper = dict(optimizer=dict(lr=2e-5, weight_decay=0.0, eps=1e-6))
 param_scheduler = [
-    dict(type='LinearLR', start_factor=1 / warmup_iters, by_epoch=False, begin=0, end=warmup_iters),
-    dict(
-        type='LinearLR',
-        start_factor=1.0,
-        end_factor=0.0,
-        by_epoch=False,
-        begin=warmup_iters,
-        end=max_iters),
+    dict(_base_.param_scheduler[0], start_factor=1 / warmup_iters, end=warmup_iters),
+    dict(_base_.param_scheduler[1], begin=warmup_iters, end=max_iters),
 ]
 default_hooks = dict(checkpoint=dict(interval=max_iters // 15))

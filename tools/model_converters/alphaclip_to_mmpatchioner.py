@@ -8,12 +8,10 @@ status 2 and one line if the file is unfit.
 from __future__ import annotations
 
 import argparse
-import sys
 
-from mmpatchioner.checkpoints import CheckpointError, save_safetensors
+from mmpatchioner.checkpoints import save_safetensors
 from mmpatchioner.checkpoints.alphaclip import convert_alphaclip
-
-_USAGE_ERROR = 2
+from mmpatchioner.checkpoints.command import run_converter
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -25,8 +23,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def convert(args: argparse.Namespace) -> None:
     """Convert, write and report."""
-    if not args.out.endswith('.safetensors'):
-        raise CheckpointError(f'{args.out}: expected a name that ends with .safetensors.')
     converted = convert_alphaclip(args.checkpoint)
     save_safetensors(converted.tensors, args.out, converted.metadata)
     print(converted.report())
@@ -34,13 +30,7 @@ def convert(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    try:
-        convert(args)
-    except (CheckpointError, OSError) as error:
-        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
-        return _USAGE_ERROR
-    return 0
+    return run_converter(convert, parse_args(argv))
 
 
 if __name__ == '__main__':

@@ -8,13 +8,12 @@ the decoder is checked against the memory it will be used with. Ends with status
 from __future__ import annotations
 
 import argparse
-import sys
 
 from mmpatchioner.checkpoints import CheckpointError, save_safetensors
+from mmpatchioner.checkpoints.command import run_converter
 from mmpatchioner.checkpoints.decap import convert_decap, decoder_arguments
 from mmpatchioner.models.bridges import load_memory
 
-_USAGE_ERROR = 2
 _SPACE = 'talk2dino-vitb14-reg'
 
 
@@ -32,8 +31,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def convert(args: argparse.Namespace) -> None:
     """Convert, write and report."""
-    if not args.out.endswith('.safetensors'):
-        raise CheckpointError(f'{args.out}: expected a name that ends with .safetensors.')
     memory = load_memory(args.memory) if args.memory else None
     own_space = None if memory is None else memory.space
     space = args.space or own_space or _SPACE
@@ -54,13 +51,7 @@ def convert(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    try:
-        convert(args)
-    except (CheckpointError, OSError) as error:
-        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
-        return _USAGE_ERROR
-    return 0
+    return run_converter(convert, parse_args(argv))
 
 
 if __name__ == '__main__':

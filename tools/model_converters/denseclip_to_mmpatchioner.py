@@ -10,15 +10,13 @@ error. A report tells where each tensor went. Ends with status 2 and one line if
 from __future__ import annotations
 
 import argparse
-import sys
 
 from torch import Tensor
 from transformers import CLIPTextModelWithProjection
 
-from mmpatchioner.checkpoints import CheckpointError, from_folder_or_hub, save_safetensors
+from mmpatchioner.checkpoints import from_folder_or_hub, save_safetensors
+from mmpatchioner.checkpoints.command import run_converter
 from mmpatchioner.checkpoints.denseclip import convert_image_tower, convert_text_tower
-
-_USAGE_ERROR = 2
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -40,9 +38,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def convert(args: argparse.Namespace) -> None:
     """Convert, write and report."""
-    for out in filter(None, (args.out, args.text_out)):
-        if not out.endswith('.safetensors'):
-            raise CheckpointError(f'{out}: expected a name that ends with .safetensors.')
     image = convert_image_tower(args.checkpoint)
     positions = clip_positions(args.long_context) if args.long_context else None
     text = convert_text_tower(args.checkpoint, positions) if args.text_out else None
@@ -63,13 +58,7 @@ def clip_positions(name: str) -> Tensor:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    try:
-        convert(args)
-    except (CheckpointError, OSError) as error:
-        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
-        return _USAGE_ERROR
-    return 0
+    return run_converter(convert, parse_args(argv))
 
 
 if __name__ == '__main__':

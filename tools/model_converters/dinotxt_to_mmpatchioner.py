@@ -8,12 +8,10 @@ report tells where each went. Ends with status 2 and one line if the file is unf
 from __future__ import annotations
 
 import argparse
-import sys
 
-from mmpatchioner.checkpoints import CheckpointError, load_state_dict, save_safetensors
+from mmpatchioner.checkpoints import load_state_dict, save_safetensors
+from mmpatchioner.checkpoints.command import run_converter
 from mmpatchioner.checkpoints.dinotxt import convert_text_tower, convert_vision_head, is_text_tower
-
-_USAGE_ERROR = 2
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -25,8 +23,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def convert(args: argparse.Namespace) -> None:
     """Convert, write and report."""
-    if not args.out.endswith('.safetensors'):
-        raise CheckpointError(f'{args.out}: expected a name that ends with .safetensors.')
     if is_text_tower(load_state_dict(args.checkpoint)):
         converted = convert_text_tower(args.checkpoint)
         use = "tower=dict(init_cfg=...) of dict(type='mmpatchioner.DINOTxtTextEncoder', ...)"
@@ -39,13 +35,7 @@ def convert(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    try:
-        convert(args)
-    except (CheckpointError, OSError) as error:
-        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
-        return _USAGE_ERROR
-    return 0
+    return run_converter(convert, parse_args(argv))
 
 
 if __name__ == '__main__':

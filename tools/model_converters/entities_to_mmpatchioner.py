@@ -8,13 +8,11 @@ line. Of the pickle nothing but the tensor is read. Ends with status 2 and one l
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from mmpatchioner.checkpoints import CheckpointError
+from mmpatchioner.checkpoints.command import run_converter
 from mmpatchioner.checkpoints.entities import convert_entities
 
-_USAGE_ERROR = 2
 _COCO = Path(__file__).parents[2] / 'configs' / 'training' / 'coco_entities.txt'
 
 
@@ -31,8 +29,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def convert(args: argparse.Namespace) -> None:
     """Convert, write and report."""
-    if not args.out.endswith('.safetensors'):
-        raise CheckpointError(f'{args.out}: expected a name that ends with .safetensors.')
     lines = args.names.read_text(encoding='utf-8').splitlines()
     names = [line for line in lines if line.strip()]
     memory = convert_entities(args.vocabulary, names, {'space': args.space})
@@ -41,13 +37,7 @@ def convert(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    try:
-        convert(args)
-    except (CheckpointError, OSError) as error:
-        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
-        return _USAGE_ERROR
-    return 0
+    return run_converter(convert, parse_args(argv))
 
 
 if __name__ == '__main__':

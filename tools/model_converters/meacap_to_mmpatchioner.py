@@ -9,13 +9,10 @@ Ends with status 2 and one line if a file is unfit.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from mmpatchioner.checkpoints import CheckpointError
+from mmpatchioner.checkpoints.command import run_converter
 from mmpatchioner.checkpoints.meacap import CAPTIONS_FILE, EMBEDDINGS_FILE, convert_meacap_memory
-
-_USAGE_ERROR = 2
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -31,8 +28,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def convert(args: argparse.Namespace) -> None:
     """Convert, write and report."""
-    if not args.out.endswith('.safetensors'):
-        raise CheckpointError(f'{args.out}: expected a name that ends with .safetensors.')
     memory = convert_meacap_memory(
         args.folder / CAPTIONS_FILE,
         args.folder / EMBEDDINGS_FILE,
@@ -48,13 +43,7 @@ def convert(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    try:
-        convert(args)
-    except (CheckpointError, OSError) as error:
-        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
-        return _USAGE_ERROR
-    return 0
+    return run_converter(convert, parse_args(argv))
 
 
 if __name__ == '__main__':

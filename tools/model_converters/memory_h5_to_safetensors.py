@@ -8,15 +8,14 @@ norms, in bf16 with ``--dtype bf16`` at half the size. Needs h5py. Ends with sta
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from rich.progress import Progress
 
 from mmpatchioner.checkpoints import CheckpointError
+from mmpatchioner.checkpoints.command import run_converter
 from mmpatchioner.checkpoints.memory_h5 import convert_memory_h5, published_space
 
-_USAGE_ERROR = 2
 _COLUMNS = {'dinotxt-vitl14-reg': (1024, 2048)}
 
 
@@ -43,8 +42,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def convert(args: argparse.Namespace) -> None:
     """Convert, write and report."""
-    if not args.out.endswith('.safetensors'):
-        raise CheckpointError(f'{args.out}: expected a name that ends with .safetensors.')
     space = args.space or published_space(Path(args.memory).name)
     if space is None:
         raise CheckpointError(
@@ -71,13 +68,7 @@ def convert(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    try:
-        convert(args)
-    except (CheckpointError, ImportError, OSError) as error:
-        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
-        return _USAGE_ERROR
-    return 0
+    return run_converter(convert, parse_args(argv))
 
 
 if __name__ == '__main__':

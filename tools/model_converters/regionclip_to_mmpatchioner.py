@@ -9,12 +9,10 @@ where each tensor went. Ends with status 2 and one line if the file is unfit.
 from __future__ import annotations
 
 import argparse
-import sys
 
-from mmpatchioner.checkpoints import CheckpointError, save_safetensors
+from mmpatchioner.checkpoints import save_safetensors
+from mmpatchioner.checkpoints.command import run_converter
 from mmpatchioner.checkpoints.regionclip import convert_image_tower, convert_text_tower
-
-_USAGE_ERROR = 2
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -27,9 +25,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def convert(args: argparse.Namespace) -> None:
     """Convert, write and report."""
-    for out in filter(None, (args.out, args.text_out)):
-        if not out.endswith('.safetensors'):
-            raise CheckpointError(f'{out}: expected a name that ends with .safetensors.')
     image = convert_image_tower(args.checkpoint)
     text = convert_text_tower(args.checkpoint) if args.text_out else None
     save_safetensors(image.tensors, args.out, image.metadata)
@@ -43,13 +38,7 @@ def convert(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    try:
-        convert(args)
-    except (CheckpointError, OSError) as error:
-        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
-        return _USAGE_ERROR
-    return 0
+    return run_converter(convert, parse_args(argv))
 
 
 if __name__ == '__main__':

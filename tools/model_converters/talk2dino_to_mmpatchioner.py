@@ -8,13 +8,11 @@ the name of its space, so that they do not meet. Ends with status 2 and one line
 from __future__ import annotations
 
 import argparse
-import sys
 
-from mmpatchioner.checkpoints import CheckpointError, save_safetensors
+from mmpatchioner.checkpoints import save_safetensors
+from mmpatchioner.checkpoints.command import run_converter
 from mmpatchioner.checkpoints.conversion import Converted
 from mmpatchioner.checkpoints.talk2dino import convert_talk2dino
-
-_USAGE_ERROR = 2
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -29,8 +27,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def convert(args: argparse.Namespace) -> None:
     """Convert, write and report."""
-    if not args.out.endswith('.safetensors'):
-        raise CheckpointError(f'{args.out}: expected a name that ends with .safetensors.')
     converted = convert_talk2dino(args.checkpoint, args.space)
     save_safetensors(converted.tensors, args.out, converted.metadata)
     print(converted.report())
@@ -49,13 +45,7 @@ def _arguments(converted: Converted) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    try:
-        convert(args)
-    except (CheckpointError, OSError) as error:
-        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
-        return _USAGE_ERROR
-    return 0
+    return run_converter(convert, parse_args(argv))
 
 
 if __name__ == '__main__':
