@@ -19,7 +19,7 @@ TOOL = TOOLS / 'build_memory.py'
 CONFIG = """
 custom_imports = dict(imports=['slow_encoder'])
 corpus = dict(sources=dict(path=r'{captions}'), exclude=dict(path=r'{held_out}'))
-encoder = dict(type='SlowEncoder')
+encoder = dict(type='mmpatchioner.SlowEncoder')
 """
 ENCODER = """
 import os, time, torch
