@@ -1,4 +1,4 @@
-"""DINO.txt, DINOv3, AlphaCLIP and RegionCLIP of few channels."""
+"""DINO.txt, DINOv3, AlphaCLIP, CLIP's ResNets and RegionCLIP of few channels."""
 
 from mmpatchioner.checkpoints import save_safetensors
 from mmpatchioner.models.text_encoders import TextProjection
@@ -28,10 +28,10 @@ def reduce_inverse(bridge, folder):
 @reduces('AlphaCLIPNeck')
 def reduce_alphaclip(neck, folder):
     neck.backbone = dict(config=dict(projection_dim=WIDTH, **VIT))
-    neck.init_cfg = None
+    neck.init_cfg = neck.official_backbone = None
 
 
-@reduces('RegionCLIPNeck', input_size=96)
-def reduce_regionclip(neck, folder):
+@reduces('CLIPResNetNeck', 'RegionCLIPNeck', input_size=96)
+def reduce_clip_resnet(neck, folder):
     neck.backbone = dict(config=dict(layers=(1, 1, 1, 1), width=4, out_dims=WIDTH, side=2))
     neck.init_cfg = None

@@ -2,6 +2,7 @@
 
 from mmpatchioner.models.necks.alphaclip import AlphaCLIPNeck
 from mmpatchioner.models.necks.clip import CLIPNeck
+from mmpatchioner.models.necks.clip_resnet import CLIPResNetNeck
 from mmpatchioner.models.necks.denseclip import DenseCLIPNeck
 from mmpatchioner.models.necks.dino import DINONeck
 from mmpatchioner.models.necks.dinotxt import DINOTxtNeck
@@ -18,6 +19,7 @@ from mmpatchioner.models.necks.regionclip import RegionCLIPNeck
 __all__ = [
     'AlphaCLIPNeck',
     'CLIPNeck',
+    'CLIPResNetNeck',
     'DINONeck',
     'DINOTxtNeck',
     'DINOTxtVisionHead',

@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from mmpatchioner.checkpoints import PretrainedModule
-from mmpatchioner.models.necks.inputs import (
-    AUTOCAST,
-    check_autocast,
-    check_patch_inputs,
-    is_official,
-)
-from mmpatchioner.models.necks.modified_resnet import ModifiedResNet
-from mmpatchioner.models.necks.patch_features import PatchFeatures
-from mmpatchioner.models.necks.positions import resample_positions
+from mmpatchioner.models.necks.clip_resnet import CLIPResNetNeck
+from mmpatchioner.models.necks.inputs import is_official
 from mmpatchioner.registry import MODELS
 
 
 @MODELS.register_module()
-class RegionCLIPNeck(PretrainedModule):
-    """RegionCLIP RN50 (arXiv 2112.09106), every position of its attention pool as a patch of 32 pixels.
-
-    The attention pool, made for one query, is asked by every position; the query of their mean gives the class token.
-    Both are of unit length.
+class RegionCLIPNeck(CLIPResNetNeck):
+    """RegionCLIP RN50 (arXiv 2112.09106): CLIP's ResNet with weights that know regions.
 
     Args:
-        backbone: ``dict(config=dict(...))``, arguments of :class:`ModifiedResNet`; an empty one is RN50.
+        backbone: See :class:`CLIPResNetNeck`.
         compat: ``'official'`` draws the attention pool's positions anew for inputs of another grid than theirs, 7 x 7
             at 224 pixels, as the released code does by dropping them; None or ``'paper'`` resamples those that were
             learnt.
         seed: Of that draw.
-        autocast: ``'bf16'`` or ``'fp16'`` runs the convolutions (only) in that type.
+        autocast: See :class:`CLIPResNetNeck`.
         init_cfg: ``dict(type='Pretrained', checkpoint=...)`` loads the file that
             tools/model_converters/regionclip_to_mmpatchioner.py wrote, all of it or none.
 
@@ -51,60 +38,16 @@ class RegionCLIPNeck(PretrainedModule):
         autocast: str | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
-        check_autocast(autocast)
-        if set(backbone) != {'config'}:
-            raise ValueError(
-                f'neck.backbone: expected dict(config=dict(...)), got the keys {sorted(backbone)}. Weights come by '
-                'init_cfg.'
-            )
-        self.autocast = autocast
+        super().__init__(backbone, autocast, init_cfg)
         self.draws_positions = is_official(compat)
         self.seed = seed
-        self.backbone = ModifiedResNet(**backbone['config']).requires_grad_(False).eval()
-        self.patch_size = self.backbone.stride
-        self.embed_dims = self.backbone.out_dims
-
-    def train(self, mode: bool = True) -> RegionCLIPNeck:
-        """Stay in evaluation mode: the backbone is frozen in every use."""
-        super().train(False)
-        return self
-
-    @torch.no_grad()
-    def forward(self, patch_inputs: Tensor) -> PatchFeatures:
-        """Extract the local outputs of a batch.
-
-        Args:
-            patch_inputs: (B, 3, h, w) RGB, normalised with CLIP's statistics; h and w are multiples of 32.
-
-        Raises:
-            ValueError: if the input is of another shape.
-        """
-        grid = check_patch_inputs(patch_inputs, self.patch_size)
-        device, dtype = patch_inputs.device.type, AUTOCAST.get(self.autocast or '')
-        with torch.autocast(device, dtype=dtype, enabled=dtype is not None):
-            features = self.backbone(patch_inputs)
-        pool = self.backbone.attnpool
-        tokens = pool.tokens(features.float(), self._positions(grid))
-        outputs = F.normalize(pool(tokens), dim=-1)
-        return PatchFeatures(
-            patches=outputs[:, 1:],
-            grid=grid,
-            cls=outputs[:, 0],
-            head_logits_fn=partial(self._head_logits, tokens),
-        )
-
-    @torch.no_grad()
-    def _head_logits(self, tokens: Tensor) -> Tensor:
-        return self.backbone.attnpool.head_logits(tokens)
 
     def _positions(self, grid: tuple[int, int]) -> Tensor:
-        """Positions (1 + rows * columns, C) of the attention pool."""
         learnt = self.backbone.attnpool.positional_embedding
         side = round((len(learnt) - 1) ** 0.5)
-        if self.draws_positions and grid != (side, side):
-            generator = torch.Generator().manual_seed(self.seed)
-            dims = learnt.shape[1]
-            drawn = torch.randn(1 + grid[0] * grid[1], dims, generator=generator) / dims**0.5
-            return drawn.to(learnt)
-        return resample_positions(learnt, grid)
+        if not self.draws_positions or grid == (side, side):
+            return super()._positions(grid)
+        generator = torch.Generator().manual_seed(self.seed)
+        dims = learnt.shape[1]
+        drawn = torch.randn(1 + grid[0] * grid[1], dims, generator=generator) / dims**0.5
+        return drawn.to(learnt)

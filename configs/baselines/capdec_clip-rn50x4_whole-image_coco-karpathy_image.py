@@ -1,0 +1,3 @@
+# COCO, Karpathy's test split, whole photos (paper, Table 2, "CapDec").
+_base_ = ['./capdec_clip-rn50x4_whole-image.py', '../_base_/datasets/coco-karpathy_image.py']
+test_dataloader = dict(dataset=dict(pipeline=_base_.region_pipeline))
