@@ -1,8 +1,7 @@
 # AlphaCLIP ViT-B/16 (arXiv 2312.03818), a region-supervised baseline of the paper: the image is seen anew for every region,
 # with a mask. Its texts are CLIP's, and so are memory and decoder; docs/converters.md tells how to get the files. The
-# released code does not normalise the projection on the memory (`compat='official'` of the head), and loses AlphaCLIP's
-# weights on the way: backbone=dict(pretrained='openai/clip-vit-base-patch16'), compat='official' and no init_cfg in the
-# neck give what it published, captions of whole images.
+# released code does not normalise the projection on the memory, and loses AlphaCLIP's weights on the way, so that CLIP
+# captions whole images (`compat='official'` of head and neck).
 model = dict(
     type='mmpatchioner.AlphaCLIPCaptioner',
     neck=dict(
@@ -16,7 +15,8 @@ model = dict(
                 image_size=224,
                 patch_size=16,
                 projection_dim=512)),
-        init_cfg=dict(type='Pretrained', checkpoint='checkpoints/alphaclip-b16.safetensors')),
+        init_cfg=dict(type='Pretrained', checkpoint='checkpoints/alphaclip-b16.safetensors'),
+        official_backbone=dict(pretrained='openai/clip-vit-base-patch16')),
     caption_head=dict(
         type='mmpatchioner.PatchionerHead',
         region_feature='cls',

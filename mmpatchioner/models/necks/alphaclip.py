@@ -29,11 +29,12 @@ class AlphaCLIPNeck(CLIPNeck, PretrainedModule):
         backbone: ``dict(config=dict(hidden_size=..., ...))``, whose weights come by ``init_cfg``; or, with
             ``compat='official'`` only, also ``dict(pretrained=<hub id or folder of a CLIP>)``.
         compat: ``'official'`` leaves the mask out. The released code loses AlphaCLIP's checkpoint on the way, so that
-            its baseline is plain CLIP seeing the whole image: name CLIP as ``backbone`` to reproduce it. None or
-            ``'paper'`` uses the mask.
+            its baseline is plain CLIP seeing the whole image. None or ``'paper'`` uses the mask.
         autocast: ``'bf16'`` or ``'fp16'`` runs the transformer (only) in that type.
         init_cfg: ``dict(type='Pretrained', checkpoint=...)`` loads the file that
             tools/model_converters/alphaclip_to_mmpatchioner.py wrote, all of it or none.
+        official_backbone: The CLIP that takes the place of ``backbone`` and ``init_cfg`` with ``compat='official'``,
+            of the same forms as ``backbone``; None keeps them.
 
     Raises:
         ValueError: if an argument is of another form, or the backbone is a CLIP that knows no masks.
@@ -45,8 +46,11 @@ class AlphaCLIPNeck(CLIPNeck, PretrainedModule):
         compat: str | None = None,
         autocast: str | None = None,
         init_cfg: dict | None = None,
+        official_backbone: dict[str, Any] | None = None,
     ) -> None:
         uses_masks = not is_official(compat)
+        if official_backbone is not None and not uses_masks:
+            backbone, init_cfg = official_backbone, None
         if 'pretrained' in backbone and uses_masks:
             raise ValueError(
                 'neck.backbone: AlphaCLIP expects dict(config=dict(...)) and its own weights by init_cfg, got a '

@@ -95,6 +95,24 @@ def test_the_released_baseline_is_clip_whatever_the_mask(tmp_path):
     assert (seen - expected).abs().amax(dim=1).min() > 1e-2
 
 
+@torch.no_grad()
+def test_clip_takes_the_place_of_alphaclip_in_official_alone(tmp_path):
+    trained, images = build(), torch.randn(1, 3, 32, 32)
+    save_safetensors(trained.state_dict(), tmp_path / 'alphaclip.safetensors')
+    other = CLIPVisionModelWithProjection(CLIPVisionConfig(**TINY)).eval()
+    other.save_pretrained(tmp_path / 'clip')
+    settings = dict(
+        backbone=dict(config=TINY),
+        init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'alphaclip.safetensors')),
+        official_backbone=dict(pretrained=str(tmp_path / 'clip')),
+    )
+    ours, released = AlphaCLIPNeck(**settings), AlphaCLIPNeck(**settings, compat='official')
+    for neck in (ours, released):
+        neck.init_weights()
+    torch.testing.assert_close(ours(images).cls, trained(images).cls)
+    torch.testing.assert_close(released(images).cls, other(images).image_embeds)
+
+
 def test_a_clip_that_knows_no_masks_is_refused():
     with pytest.raises(ValueError, match='in which no mask has an effect'):
         AlphaCLIPNeck(backbone=dict(pretrained='openai/clip-vit-base-patch16'))
