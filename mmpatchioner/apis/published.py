@@ -88,6 +88,7 @@ def _system_parts(model: ConfigDict) -> dict[str, object]:
         'neck.type': model.get('neck', {}).get('type'),
         'caption_head.bridge.type': head.get('bridge', {}).get('type'),
         'caption_head.decoder.type': decoder.get('type'),
+        'caption_head.decoder.prefix_dims': decoder.get('prefix_dims'),
         'caption_head.decoder.hard_prompt.type': (decoder.get('hard_prompt') or {}).get('type'),
     }
 

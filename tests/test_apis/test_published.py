@@ -184,6 +184,28 @@ def test_evaluations_of_another_system_are_refused(tmp_path, benchmark, capsys):
     assert error.count('\n') == 1
 
 
+@pytest.mark.parametrize(
+    'config',
+    [
+        'mini/mini_flickr8k-val_image.py',
+        'patchioner/patchioner_dinov2-l-reg_talk2dino_memory_vg12_dense.py',
+        'patchioner/patchioner_dinov3-b_talk2dino_memory_vg12_dense.py',
+        'patchioner/patchioner_clip-b16_memory_vg12_dense.py',
+    ],
+)
+def test_configs_of_other_backbones_are_refused(tmp_path, capsys, config):
+    folder = write_repository(tmp_path / 'decap', 'decap')
+    path = Path(__file__).parents[2] / 'configs' / config
+    assert run('test', path, folder, '--work-dir', tmp_path / 'run') == 2
+    error = capsys.readouterr().err
+    assert (
+        'expected a config of its system, as patchioner_dinov2-b-reg_talk2dino_memory_coco is'
+        in error
+    )
+    assert error.count('\n') == 1
+    assert not (tmp_path / 'cache').exists()  # before anything is converted
+
+
 def test_offline_and_unfit_ones(tmp_path):
     with pytest.raises(CheckpointError, match='talk2dino-decap-coco: its files are not on this'):
         CaptionInferencer('talk2dino-decap-coco', device='cpu')
