@@ -12,12 +12,13 @@ from mmpatchioner.apis import CaptionInferencer, InputError, available_models
 from mmpatchioner.apis.building import inference_scope, join_detector
 from mmpatchioner.apis.detectors import find_detector_config
 from mmpatchioner.apis.zoo import config_root
-from mmpatchioner.models.bridges import IdentityBridge
+from mmpatchioner.models.bridges import IdentityBridge, Talk2DINOInverseBridge
 from mmpatchioner.registry import MODELS
+from tests.commands import load_tool
 from tests.reductions import WIDTH, reduce_model
 
 PHOTO = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
-RELEASED_SHORTER = re.compile(r'decap_clip|clip-b(16|16-592)_|regionclip|_inverse_')
+RELEASED_AS_IT_COMES = re.compile(r'decap_clip|clip-b(16|16-592)_|regionclip|_inverse_')
 CONFIGS = sorted(path for path in config_root().rglob('*.py') if '_base_' not in path.parts)
 
 
@@ -69,7 +70,7 @@ def test_every_model_captions_regions_of_every_kind(small, name, tmp_path):
 
 @pytest.mark.parametrize('name', available_models())
 def test_lengths_of_what_decoders_read(small, name):
-    """Of unit length, but for ClipCap's; the released code leaves what a memory of CLIP's gives shorter."""
+    """Of unit length, but for ClipCap's; the released code leaves what a memory of CLIP's gives as it comes."""
     cfg = small(available_models()[name])
     bridge = cfg.model.caption_head.bridge
     for part in (bridge, bridge.get('bridge') or {}):
@@ -84,10 +85,33 @@ def test_lengths_of_what_decoders_read(small, name):
         kept = torch.allclose(lengths, vectors.norm(dim=1))
         if 'clipcap' in name or (compat == 'official' and isinstance(head.bridge, IdentityBridge)):
             assert kept
-        elif compat == 'paper' or not RELEASED_SHORTER.search(name):
+        elif compat == 'paper' or not RELEASED_AS_IT_COMES.search(name):
             torch.testing.assert_close(lengths, torch.ones(5))
         else:
-            assert not torch.allclose(lengths, torch.ones(5), atol=1e-3)
+            expected = released(head.bridge, vectors, raw_rows='proxyclip' in name).norm(dim=1)
+            torch.testing.assert_close(lengths, expected)
+            assert not torch.allclose(expected, torch.ones(5), atol=1e-3)
+
+
+def released(bridge, vectors, raw_rows):
+    """What a bridge gives that normalises nothing at its end; the temperature is 1."""
+    if isinstance(bridge, Talk2DINOInverseBridge):
+        return (bridge.bridge(vectors) - bridge.offset) @ bridge.inverse
+    similarities = torch.nn.functional.normalize(vectors, dim=1) @ bridge.unit_rows.T
+    rows = bridge.unit_rows * bridge.norms[:, None] if raw_rows else bridge.unit_rows
+    return similarities.softmax(dim=1) @ rows
+
+
+@pytest.mark.parametrize('name', available_models())
+def test_every_model_captions_as_released(small, name):
+    torch.manual_seed(0)
+    cfg = small(available_models()[name])
+    cfg.pop('detector', None)
+    load_tool('test').set_compat(cfg.model, 'official')
+    inferencer = CaptionInferencer(cfg, device='cpu')
+    regions = dict(boxes=[[0, 0, 60, 60]], traces=[[[5, 5], [90, 80]]], whole_image=True)
+    assert [region.kind for region in inferencer(PHOTO, **regions)[0]] == ['box', 'trace', 'image']
+    assert inferencer.model.caption_head.official
 
 
 def test_the_model_zoo_names_every_model():
