@@ -84,7 +84,8 @@ class GaussianNoise(TextNoise):
 
     def draw(self, unit: Tensor) -> Tensor:
         """As :meth:`TextNoise.draw`."""
-        std = torch.empty_like(unit[:, :1]).uniform_(*self.range)
+        low, high = self.range
+        std = low if low == high else torch.empty_like(unit[:, :1]).uniform_(low, high)
         return std * torch.randn_like(unit)
 
     def extra_repr(self) -> str:
