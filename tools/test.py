@@ -29,6 +29,7 @@ from mmpatchioner.apis import InputError
 from mmpatchioner.apis.building import build_captioner, join_detector
 from mmpatchioner.apis.published import is_published, use_published
 from mmpatchioner.checkpoints import CheckpointError
+from mmpatchioner.checkpoints.published import PUBLISHED
 from mmpatchioner.datasets.annotations import AnnotationError
 from mmpatchioner.engine import ConfigError, join_processes, leave_processes, read_run_config
 from mmpatchioner.engine.fingerprint import run_fingerprint
@@ -98,7 +99,7 @@ def load_config(args: argparse.Namespace) -> Config:
     Raises:
         ConfigError: if it cannot be read, is no test config, or an option cannot be applied.
         InputError: if its detector cannot be found.
-        CheckpointError: if a published checkpoint is not within reach, or of another system.
+        CheckpointError: if the checkpoint does not exist; or a published one is not within reach, or of another system.
     """
     cfg = read_run_config(
         args.config, _NEEDED, 'test', args.cfg_options, args.work_dir, args.launcher
@@ -106,6 +107,11 @@ def load_config(args: argparse.Namespace) -> Config:
     if is_published(args.checkpoint):
         use_published(cfg, args.checkpoint)
         args.checkpoint = None  # the parts name their files now
+    elif args.checkpoint and '://' not in args.checkpoint and not Path(args.checkpoint).is_file():
+        raise CheckpointError(
+            f'{args.checkpoint}: expected a file of weights, a URL, a published checkpoint ({", ".join(PUBLISHED)}) '
+            'or a folder with the files of one, config.yaml among them; there is none of these.'
+        )
     cfg, _ = join_detector(cfg, args.detector)
     if args.compat:
         set_compat(cfg.model, args.compat)

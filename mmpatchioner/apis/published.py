@@ -17,6 +17,7 @@ from mmpatchioner.checkpoints.published import (
     PUBLISHED,
     PublishedModel,
     convert_published,
+    download_folder,
     read_folder,
 )
 
@@ -97,7 +98,7 @@ def _by_system(system: str) -> PublishedModel:
     return next(model for model in PUBLISHED.values() if model.system == system)
 
 
-def _vocabulary(name: str, decoder: ConfigDict, folder: str | Path | None) -> Path:
+def _vocabulary(published: PublishedModel, decoder: ConfigDict, folder: str | Path | None) -> Path:
     """The vocabulary of ViECap: converted or built before, or a published one, which is converted into the cache.
 
     Raises:
@@ -105,7 +106,7 @@ def _vocabulary(name: str, decoder: ConfigDict, folder: str | Path | None) -> Pa
     """
     default = Path(decoder.hard_prompt.entities)
     place = cache_dir() / 'published' / default.name
-    places = [*([Path(folder)] if folder else []), place.parent]
+    places = [Path(folder) if folder else download_folder(published), place.parent]
     for candidate in (*(parent / default.name for parent in places), default):
         if candidate.is_file():
             return candidate.absolute()
@@ -119,7 +120,7 @@ def _vocabulary(name: str, decoder: ConfigDict, folder: str | Path | None) -> Pa
             vocabulary.save(place)
             return place
     raise CheckpointError(
-        f'{name}: its vocabulary {default.name} is missing. Put the published {_PUBLISHED_VOCABULARY} into '
+        f'{published.name}: its vocabulary {default.name} is missing. Put the published {_PUBLISHED_VOCABULARY} into '
         f'{place.parent}, or build it: `python tools/build_memory.py {_VOCABULARY} {place}` (docs/converters.md).'
     )
 
@@ -127,7 +128,7 @@ def _vocabulary(name: str, decoder: ConfigDict, folder: str | Path | None) -> Pa
 def _name_files(cfg: Config, published: PublishedModel, folder: str | Path | None) -> None:
     decoder = cfg.model.caption_head.decoder
     if 'entities' in (decoder.get('hard_prompt') or {}):
-        decoder.hard_prompt.entities = str(_vocabulary(published.name, decoder, folder))
+        decoder.hard_prompt.entities = str(_vocabulary(published, decoder, folder))
     conversion = convert_published(published, Path(folder) if folder else None)
     decoder.merge(conversion.record['decoder'])
     decoder.init_cfg = dict(type='Pretrained', checkpoint=str(conversion.folder / DECODER))

@@ -123,12 +123,15 @@ def test_a_vocabulary_beside_the_checkpoint_or_where_the_config_names_it(tmp_pat
         CaptionInferencer(folder, device='cpu')
 
 
-def test_a_published_vocabulary_is_converted(tmp_path):
-    folder = write_repository(tmp_path / 'viecap', 'viecap')
+@pytest.mark.parametrize('named', [False, True])
+def test_a_published_vocabulary_is_converted(tmp_path, named):
+    place = tmp_path / 'cache' / 'published' / 'Patch-ioner_talk2dino_viecap_COCO_Captions'
+    folder = write_repository(place if named else tmp_path / 'viecap', 'viecap')
     rows = torch.randn(80, WIDTH, generator=torch.Generator().manual_seed(0))
     with (folder / 'coco_embeddings_ViT-B16_t2d__with_ensemble.pickle').open('wb') as stream:
         pickle.dump(rows, stream)
-    prompt = CaptionInferencer(folder, device='cpu').model.caption_head.decoder.hard_prompt
+    model = CaptionInferencer('talk2dino-viecap-coco' if named else folder, device='cpu').model
+    prompt = model.caption_head.decoder.hard_prompt
     assert prompt.names[:3] == ['airplane', 'apple', 'backpack']
     torch.testing.assert_close(prompt.directions, torch.nn.functional.normalize(rows, dim=1))
     assert (tmp_path / 'cache' / 'published' / VOCABULARY).is_file()

@@ -252,7 +252,7 @@ def test_offline_one_line_tells_what_to_download_and_where_to_put_it(cache_folde
     assert '\n' not in message
     assert f'`hf download {DECAP.repo_id} --local-dir DIR`' in message
     assert 'config.yaml, the decoder *.pt and the memory *.h5' in message
-    assert f'put DIR at {place}, or give it as weights=DIR' in message
+    assert f'put DIR at {place}, or give DIR in place of the name' in message
     assert not list(cache_folder.rglob('*.safetensors'))
 
     write_repository(place, 'decap')

@@ -232,7 +232,9 @@ def test_the_released_way_reaches_every_part_that_knows_it():
     [
         (['nowhere.py'], 'nowhere.py: no such config file'),
         (['bare.py'], 'not a test config, it lacks test_dataloader'),
-        (['dense.py', 'nowhere.pth'], 'nowhere.pth'),
+        (['dense.py', 'nowhere.pth'], 'nowhere.pth: expected a file of weights'),
+        (['dense.py', 'talk2dino-decapp-coco'], 'a published checkpoint (talk2dino-decap-coco, '),
+        (['dense.py', 'photos'], 'config.yaml among them'),
         (['dense.py', '--detector', 'nothing-like-it'], 'detector:'),
         (
             ['dense.py', '--cfg-options', 'test_dataloader.dataset.data_prefix.img=elsewhere'],

@@ -4,7 +4,12 @@ from mmpatchioner.checkpoints.published.cache import Conversion, convert_publish
 from mmpatchioner.checkpoints.published.conversion import DECODER, MEMORY
 from mmpatchioner.checkpoints.published.models import PUBLISHED, PublishedModel
 from mmpatchioner.checkpoints.published.settings import CONFIG_FILE, PublishedSettings
-from mmpatchioner.checkpoints.published.sources import PublishedFiles, fetch, read_folder
+from mmpatchioner.checkpoints.published.sources import (
+    PublishedFiles,
+    download_folder,
+    fetch,
+    read_folder,
+)
 
 __all__ = [
     'CONFIG_FILE',
@@ -16,6 +21,7 @@ __all__ = [
     'PublishedModel',
     'PublishedSettings',
     'convert_published',
+    'download_folder',
     'fetch',
     'read_folder',
 ]

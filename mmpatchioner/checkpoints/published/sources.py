@@ -124,7 +124,7 @@ def _snapshot(
         raise CheckpointError(
             f'{model.name}: its files are not on this machine and can not be fetched ({reason}). Where there is a '
             f'network, `hf download {repo_id} --local-dir DIR` brings {_CONTENTS[model.system]}; put DIR at '
-            f'{download_folder(model)}, or give it as weights=DIR.'
+            f'{download_folder(model)}, or give DIR in place of the name.'
         ) from error
 
 
