@@ -62,6 +62,23 @@ def test_every_region_is_its_crop_seen_alone(parts, feature):
     torch.testing.assert_close(result.caption_scores, expected.scores, atol=1e-5, rtol=1e-4)
 
 
+@torch.no_grad()
+def test_the_published_crops_lose_the_ends_of_long_boxes(parts):
+    data, changed = item(), item()
+    changed['data_samples'].original_image[:, :10] = 255
+    changed['data_samples'].original_image[:, -10:] = 0
+    views = {}
+    for mode in ('squash', 'center_crop'):
+        model = build(parts, view=dict(size=84, mode=mode))
+        long = Regions.from_inputs(boxes=[[0, 0, WIDTH, HEIGHT]])
+        for content in (data, changed):
+            content['data_samples'].regions = long
+        seen = [model.test_step(batch(content))[0].pred_instances for content in (data, changed)]
+        views[mode] = [instances.caption_scores for instances in seen]
+    assert torch.equal(*views['center_crop'])
+    assert not torch.allclose(*views['squash'], atol=1e-6)
+
+
 def test_chunks_and_batches_change_no_caption(parts):
     first = Regions.from_inputs(boxes=BOXES)
     second = Regions.from_inputs(

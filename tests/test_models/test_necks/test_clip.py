@@ -80,8 +80,10 @@ def test_attention_is_that_of_the_last_block():
 
 def test_the_neck_leaves_no_hook_behind():
     neck = build()
-    neck(torch.randn(1, 3, 32, 32))
-    assert not neck.backbone.vision_model.encoder.layers[-1]._forward_pre_hooks
+    for _ in range(2):
+        neck(torch.randn(1, 3, 32, 32)).attention()
+    for module in neck.modules():
+        assert not module._forward_pre_hooks and not module._forward_hooks
 
 
 def test_weights_load_from_the_folder_of_a_whole_clip_and_survive_init_weights(tmp_path):
