@@ -44,6 +44,14 @@ def test_init_weights_of_the_whole_model_loads_the_part(tmp_path, state):
     assert torch.equal(whole.part.linear.weight, state['linear.weight'])
 
 
+@pytest.mark.parametrize('training', [True, False])
+def test_the_mode_stays(tmp_path, state, training):
+    save_safetensors(state, tmp_path / 'part.safetensors')
+    part = Part(pretrained(tmp_path / 'part.safetensors')).train(training)
+    part.init_weights()
+    assert part.training is part.linear.training is training
+
+
 def test_a_part_of_a_larger_checkpoint(tmp_path, state):
     larger = {f'head.decoder.{name}': value for name, value in state.items()}
     save_safetensors({**larger, 'neck.weight': torch.ones(1)}, tmp_path / 'all.safetensors')
