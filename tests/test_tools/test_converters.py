@@ -20,6 +20,7 @@ from mmpatchioner.checkpoints.memory_h5 import published_space
 from mmpatchioner.models.bridges import MemoryBridge, load_memory, save_memory
 from mmpatchioner.models.decoders import PrefixDecoder, train_bpe
 from mmpatchioner.models.text_encoders import TextProjection
+from tests.commands import TOOLS, load_tool
 from tests.test_tools.converting import run
 
 WIDTH = 16
@@ -178,6 +179,18 @@ def test_a_decoder_is_of_the_space_of_its_memory(state, tmp_path, capsys):
     assert run('decap_to_mmpatchioner', source, out, '--memory', memory) == 0
     assert load_metadata(out)['space'] == 'clip-vit-base-patch16'
     assert 'space clip-vit-base-patch16' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    'tool', sorted(path.stem for path in (TOOLS / 'model_converters').glob('*.py'))
+)
+def test_the_help_of_a_converter_ends_with_a_command_that_it_understands(tool, capsys):
+    with pytest.raises(SystemExit, match='0'):
+        run(tool, '--help')
+    shown = ' '.join(capsys.readouterr().out.split())
+    command = shown.partition('Example: python tools/model_converters/')[2].split()
+    assert command[0] == f'{tool}.py'
+    load_tool(f'model_converters/{tool}').parse_args(command[1:])
 
 
 class RunsCode:

@@ -11,11 +11,11 @@ import argparse
 
 from mmpatchioner.checkpoints import save_safetensors
 from mmpatchioner.checkpoints.alphaclip import convert_alphaclip
-from mmpatchioner.checkpoints.command import run_converter
+from mmpatchioner.checkpoints.command import converter_parser, run_converter
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(':')[0])
+    parser = converter_parser(__doc__)
     parser.add_argument('checkpoint', help='published .pth file')
     parser.add_argument('out', help='weights to write, .safetensors')
     return parser.parse_args(argv)

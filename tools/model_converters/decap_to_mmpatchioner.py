@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 
 from mmpatchioner.checkpoints import CheckpointError, save_safetensors
-from mmpatchioner.checkpoints.command import run_converter
+from mmpatchioner.checkpoints.command import converter_parser, run_converter
 from mmpatchioner.checkpoints.decap import convert_decap, decoder_arguments
 from mmpatchioner.models.bridges import load_memory
 
@@ -18,7 +18,7 @@ _SPACE = 'talk2dino-vitb14-reg'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(':')[0])
+    parser = converter_parser(__doc__)
     parser.add_argument('checkpoint', help='published .pt file')
     parser.add_argument('out', help='weights to write, .safetensors')
     parser.add_argument('--memory', help='memory.safetensors that the decoder belongs to')

@@ -15,12 +15,12 @@ from torch import Tensor
 from transformers import CLIPTextModelWithProjection
 
 from mmpatchioner.checkpoints import from_folder_or_hub, save_safetensors
-from mmpatchioner.checkpoints.command import run_converter
+from mmpatchioner.checkpoints.command import converter_parser, run_converter
 from mmpatchioner.checkpoints.denseclip import convert_image_tower, convert_text_tower
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(':')[0])
+    parser = converter_parser(__doc__)
     parser.add_argument('checkpoint', help='published .pth file')
     parser.add_argument('out', help='image tower to write, .safetensors')
     parser.add_argument('--text-out', help='text tower to write, .safetensors')

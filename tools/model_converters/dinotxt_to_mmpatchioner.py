@@ -10,12 +10,12 @@ from __future__ import annotations
 import argparse
 
 from mmpatchioner.checkpoints import load_state_dict, save_safetensors
-from mmpatchioner.checkpoints.command import run_converter
+from mmpatchioner.checkpoints.command import converter_parser, run_converter
 from mmpatchioner.checkpoints.dinotxt import convert_text_tower, convert_vision_head, is_text_tower
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(':')[0])
+    parser = converter_parser(__doc__)
     parser.add_argument('checkpoint', help='published .pth file, vision head or text encoder')
     parser.add_argument('out', help='weights to write, .safetensors')
     return parser.parse_args(argv)

@@ -10,14 +10,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmpatchioner.checkpoints.command import run_converter
+from mmpatchioner.checkpoints.command import converter_parser, run_converter
 from mmpatchioner.checkpoints.entities import convert_entities
 
 _COCO = Path(__file__).parents[2] / 'configs' / 'training' / 'coco_entities.txt'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(':')[0])
+    parser = converter_parser(__doc__)
     parser.add_argument('vocabulary', help='published .pickle file')
     parser.add_argument('out', help='vocabulary to write, .safetensors')
     parser.add_argument(

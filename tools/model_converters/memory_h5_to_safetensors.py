@@ -13,14 +13,14 @@ from pathlib import Path
 from rich.progress import Progress
 
 from mmpatchioner.checkpoints import CheckpointError
-from mmpatchioner.checkpoints.command import run_converter
+from mmpatchioner.checkpoints.command import converter_parser, run_converter
 from mmpatchioner.checkpoints.memory_h5 import convert_memory_h5, published_space
 
 _COLUMNS = {'dinotxt-vitl14-reg': (1024, 2048)}
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(':')[0])
+    parser = converter_parser(__doc__)
     parser.add_argument('memory', help='published .h5 file')
     parser.add_argument('out', help='memory to write, .safetensors')
     parser.add_argument(

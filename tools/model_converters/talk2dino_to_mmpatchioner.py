@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 
 from mmpatchioner.checkpoints import save_safetensors
-from mmpatchioner.checkpoints.command import run_converter
+from mmpatchioner.checkpoints.command import converter_parser, run_converter
 from mmpatchioner.checkpoints.conversion import Converted
 from mmpatchioner.checkpoints.talk2dino import convert_talk2dino
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(':')[0])
+    parser = converter_parser(__doc__)
     parser.add_argument('checkpoint', help='published .pth file')
     parser.add_argument('out', help='weights to write, .safetensors')
     parser.add_argument(

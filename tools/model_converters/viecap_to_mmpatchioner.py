@@ -10,12 +10,12 @@ from __future__ import annotations
 import argparse
 
 from mmpatchioner.checkpoints import save_safetensors
-from mmpatchioner.checkpoints.command import run_converter
+from mmpatchioner.checkpoints.command import converter_parser, run_converter
 from mmpatchioner.checkpoints.viecap import convert_viecap, viecap_arguments
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0].split(':')[0])
+    parser = converter_parser(__doc__)
     parser.add_argument('checkpoint', help='published .pt file')
     parser.add_argument('out', help='weights to write, .safetensors')
     parser.add_argument('--num-layers', type=int, default=12, help='blocks of GPT-2')
