@@ -12,6 +12,7 @@ from mmpatchioner.checkpoints.talk2dino import (
     talk2dino_space,
 )
 from mmpatchioner.models.text_encoders import TextProjection, build_text_encoder
+from tests.test_engine.tiny_models import WordVectorEncoder
 from tests.test_tools.converting import run
 
 SPACES = {'ours': 'talk2dino-vitb14-reg', 'original': 'talk2dino-vitb14-reg-original'}
@@ -35,7 +36,7 @@ def encoder(checkpoint, space: str) -> dict:
     return dict(
         type='mmpatchioner.ProjectedTextEncoder',
         space=space,
-        encoder=dict(type='mmpatchioner.WordVectorEncoder', embed_dims=8),
+        encoder=dict(type=WordVectorEncoder, embed_dims=8),
         projection=dict(
             type='mmpatchioner.TextProjection',
             in_dims=8,
