@@ -48,9 +48,12 @@ def test_every_training_takes_steps(path, folder, tmp_path):
     losses = runner.message_hub.get_scalar('train/loss').data[0]
     assert len(losses) == cfg.train_cfg.max_iters
     assert all(torch.isfinite(torch.tensor(losses)))
-    learnt = {name for name, p in trained.named_parameters() if p.requires_grad}
+    # The first rates of a warm-up are lost beside the ones that norms begin with.
+    learnt = [
+        name for name, p in trained.named_parameters() if p.requires_grad and 'norm' not in name
+    ]
     still = [name for name in learnt if torch.equal(before[name], trained.state_dict()[name])]
-    assert len(still) < len(learnt)
+    assert learnt and not still
     exported = sorted((tmp_path / 'run' / 'export').glob('*.safetensors'))
     names = {'decoder'} if 'decoder' in cfg.model else {'projection'}
     assert names <= {file.stem for file in exported}
