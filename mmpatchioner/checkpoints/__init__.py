@@ -9,17 +9,22 @@ from mmpatchioner.checkpoints.loading import (
     resolve_file,
     save_safetensors,
 )
+from mmpatchioner.checkpoints.memory_file import Memory, PackedTexts, load_memory, save_memory
 from mmpatchioner.checkpoints.pretrained import PretrainedModule, register_checkpoint_schemes
 
 register_checkpoint_schemes()
 
 __all__ = [
     'CheckpointError',
+    'Memory',
+    'PackedTexts',
     'PretrainedModule',
     'from_folder_or_hub',
+    'load_memory',
     'load_metadata',
     'load_state_dict',
     'load_strict',
     'resolve_file',
+    'save_memory',
     'save_safetensors',
 ]

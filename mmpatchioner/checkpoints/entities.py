@@ -17,7 +17,7 @@ from torch import Tensor
 from mmpatchioner.checkpoints.conversion import sha256_of
 from mmpatchioner.checkpoints.errors import CheckpointError
 from mmpatchioner.checkpoints.loading import resolve_file
-from mmpatchioner.models.bridges.memory_file import Memory
+from mmpatchioner.checkpoints.memory_file import Memory
 
 # What damaged pickles raise, by the documentation of the module and of torch.
 _UNPICKLING_ERRORS = (

@@ -11,7 +11,7 @@ import os
 from mmpatchioner.checkpoints.conversion import sha256_of
 from mmpatchioner.checkpoints.errors import CheckpointError
 from mmpatchioner.checkpoints.loading import load_tensor, resolve_file
-from mmpatchioner.models.bridges.memory_file import Memory, memory_dtype
+from mmpatchioner.checkpoints.memory_file import Memory, memory_dtype
 
 CAPTIONS_FILE = 'memory_captions.json'
 EMBEDDINGS_FILE = 'memory_clip_embeddings.pt'

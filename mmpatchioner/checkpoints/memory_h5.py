@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from mmpatchioner.checkpoints.conversion import sha256_of
 from mmpatchioner.checkpoints.errors import CheckpointError
 from mmpatchioner.checkpoints.loading import resolve_file
-from mmpatchioner.models.bridges.memory_file import Memory, PackedTexts, memory_dtype
+from mmpatchioner.checkpoints.memory_file import Memory, PackedTexts, memory_dtype
 
 if TYPE_CHECKING:
     import h5py

@@ -4,7 +4,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
-from mmpatchioner.models.bridges import save_memory
+from mmpatchioner.checkpoints import save_memory
 from tests.reductions import WIDTH, reduces
 from tests.test_engine.tiny_models import CAPTIONS, write_bert
 

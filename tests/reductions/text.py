@@ -2,7 +2,7 @@
 
 import torch
 
-from mmpatchioner.models.bridges import save_memory
+from mmpatchioner.checkpoints import save_memory
 from mmpatchioner.models.decoders import train_bpe
 from tests.reductions import WIDTH, reduces
 

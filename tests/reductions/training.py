@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from mmpatchioner.models.bridges import save_memory
+from mmpatchioner.checkpoints import save_memory
 from tests.commands import TOOLS
 from tests.reductions import INPUT_SIZE, WIDTH, reduce_parts, reduces
 from tests.test_engine.tiny_models import CAPTIONS, write_photos

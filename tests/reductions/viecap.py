@@ -4,7 +4,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from mmpatchioner.models.bridges import save_memory
+from mmpatchioner.checkpoints import save_memory
 from tests.reductions import WIDTH, reduces
 from tests.reductions.text import CAPTIONS
 

@@ -14,9 +14,8 @@ from PIL import Image
 from tiny_captioner import colours, tiny_config
 
 from mmpatchioner.apis import CaptionInferencer, InputError, available_models, zoo
-from mmpatchioner.checkpoints import CheckpointError
+from mmpatchioner.checkpoints import CheckpointError, save_memory
 from mmpatchioner.checkpoints.published import PUBLISHED
-from mmpatchioner.models.bridges import save_memory
 from mmpatchioner.models.decoders import train_bpe
 from tests.commands import run
 from tests.reductions.meacap import reduce_meacap_prompt

@@ -10,9 +10,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mmpatchioner.checkpoints import CheckpointError
+from mmpatchioner.checkpoints import CheckpointError, load_memory
 from mmpatchioner.checkpoints.entities import convert_entities
-from mmpatchioner.models.bridges import load_memory
 from mmpatchioner.models.decoders import EntityPrompt
 from tests.commands import TOOLS
 from tests.test_tools.converting import run

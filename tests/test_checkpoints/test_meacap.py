@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmpatchioner.checkpoints import CheckpointError
+from mmpatchioner.checkpoints import CheckpointError, load_memory
 from mmpatchioner.checkpoints.meacap import convert_meacap_memory
-from mmpatchioner.models.bridges import load_memory
 from mmpatchioner.models.decoders.meacap import CaptionRetrieval
 from tests.test_tools.converting import run
 

@@ -17,11 +17,10 @@ import pytest
 import torch
 import yaml
 
-from mmpatchioner.checkpoints import CheckpointError, load_metadata, load_state_dict
+from mmpatchioner.checkpoints import CheckpointError, load_memory, load_metadata, load_state_dict
 from mmpatchioner.checkpoints.decap import convert_decap
 from mmpatchioner.checkpoints.published import PUBLISHED, cache, convert_published, read_folder
 from mmpatchioner.checkpoints.viecap import convert_viecap
-from mmpatchioner.models.bridges import load_memory
 from tests.test_checkpoints.published_files import (
     CAPTIONS,
     WIDTH,

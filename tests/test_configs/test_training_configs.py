@@ -8,9 +8,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmpatchioner.apis.zoo import config_root
-from mmpatchioner.checkpoints import load_state_dict
+from mmpatchioner.checkpoints import load_memory, load_state_dict
 from mmpatchioner.engine.tokenizer_training import train_tokenizer
-from mmpatchioner.models.bridges import load_memory
 from tests.commands import TOOLS, run
 from tests.reductions import WIDTH, reduce_parts
 from tests.reductions.training import reduce_training

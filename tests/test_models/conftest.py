@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmpatchioner.models.bridges import save_memory
+from mmpatchioner.checkpoints import save_memory
 from mmpatchioner.models.decoders import train_bpe
 
 DIMS = 32

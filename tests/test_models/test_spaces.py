@@ -7,8 +7,7 @@ import torch
 from tiny_captioner import tiny_config, tiny_prefix_decoder
 
 from mmpatchioner.apis import CaptionInferencer
-from mmpatchioner.checkpoints import CheckpointError, save_safetensors
-from mmpatchioner.models.bridges import Memory, save_memory
+from mmpatchioner.checkpoints import CheckpointError, Memory, save_memory, save_safetensors
 from mmpatchioner.models.decoders.meacap import CaptionRetrieval
 from mmpatchioner.models.spaces import check_spaces
 from mmpatchioner.registry import MODELS

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from mmpatchioner.checkpoints import Memory
 from mmpatchioner.checkpoints.memory_h5 import convert_memory_h5
-from mmpatchioner.models.bridges import Memory, MemoryBridge
+from mmpatchioner.models.bridges import MemoryBridge
 
 
 @pytest.fixture(scope='module')

@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmdet.structures import DetDataSample
 
-from mmpatchioner.models.bridges import Memory
+from mmpatchioner.checkpoints import Memory
 from mmpatchioner.models.heads.region_rows import RegionRows
 from mmpatchioner.regions import Regions
 from mmpatchioner.registry import MODELS

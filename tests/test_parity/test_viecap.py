@@ -9,10 +9,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mmpatchioner.checkpoints import save_safetensors
+from mmpatchioner.checkpoints import Memory, save_safetensors
 from mmpatchioner.checkpoints.entities import convert_entities
 from mmpatchioner.checkpoints.viecap import convert_viecap, viecap_arguments
-from mmpatchioner.models.bridges import Memory
 from mmpatchioner.models.decoders import EntityPrompt, GPT2Tokenizer
 from mmpatchioner.registry import MODELS
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mmpatchioner.models.bridges import load_memory
+from mmpatchioner.checkpoints import load_memory
 from tests.commands import TOOLS, run
 
 TOOL = TOOLS / 'build_memory.py'

@@ -14,10 +14,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from mmpatchioner.checkpoints import load_metadata, load_state_dict, load_strict
+from mmpatchioner.checkpoints import (
+    load_memory,
+    load_metadata,
+    load_state_dict,
+    load_strict,
+    save_memory,
+)
 from mmpatchioner.checkpoints.decap import convert_decap, decap_names, decoder_arguments
 from mmpatchioner.checkpoints.memory_h5 import published_space
-from mmpatchioner.models.bridges import MemoryBridge, load_memory, save_memory
+from mmpatchioner.models.bridges import MemoryBridge
 from mmpatchioner.models.decoders import PrefixDecoder, train_bpe
 from mmpatchioner.models.text_encoders import TextProjection
 from tests.commands import TOOLS, load_tool

@@ -11,8 +11,8 @@ from PIL import Image
 from tiny_captioner import colours, tiny_config, tiny_prefix_decoder
 from torch.nn import functional as F
 
-from mmpatchioner.checkpoints import save_safetensors
-from mmpatchioner.models.bridges import GapNoise, load_gap_statistics, save_memory
+from mmpatchioner.checkpoints import save_memory, save_safetensors
+from mmpatchioner.models.bridges import GapNoise, load_gap_statistics
 from mmpatchioner.registry import MODELS
 from tests.commands import load_tool
 from tests.test_engine import tiny_models  # noqa: F401  registers WordVectorEncoder

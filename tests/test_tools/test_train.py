@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmpatchioner.checkpoints import load_metadata, load_state_dict
+from mmpatchioner.checkpoints import load_memory, load_metadata, load_state_dict
 from mmpatchioner.engine import AtomicCheckpointHook
-from mmpatchioner.models.bridges import load_memory
 from mmpatchioner.models.decoders import PrefixDecoder
 from mmpatchioner.models.necks import FeatureTransform
 from mmpatchioner.models.text_encoders import TextProjection

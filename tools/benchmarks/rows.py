@@ -15,7 +15,7 @@ from benchmarks.comparison import Comparison, Setting
 from benchmarks.meteor import meteor
 from benchmarks.networks import copy_weights, decoder_config, published_decoder
 from benchmarks.scene import Scene
-from mmpatchioner.models.bridges import Memory
+from mmpatchioner.checkpoints import Memory
 from mmpatchioner.regions import Regions, region_weights
 from mmpatchioner.registry import MODELS
 

@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 
 from benchmarks.caption_lengths import coco_lengths
 from benchmarks.networks import Sizes, copy_weights, decoder_config, published_decoder
-from mmpatchioner.models.bridges import Memory
+from mmpatchioner.checkpoints import Memory
 from mmpatchioner.models.heads import PatchionerHead
 from mmpatchioner.models.heads.region_rows import RegionRows
 from mmpatchioner.models.necks import DINOv2Neck, PatchFeatures

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import argparse
 
-from mmpatchioner.checkpoints import CheckpointError, save_safetensors
+from mmpatchioner.checkpoints import CheckpointError, load_memory, save_safetensors
 from mmpatchioner.checkpoints.command import converter_parser, run_converter
 from mmpatchioner.checkpoints.decap import convert_decap, decoder_arguments
-from mmpatchioner.models.bridges import load_memory
 
 _SPACE = 'talk2dino-vitb14-reg'
 

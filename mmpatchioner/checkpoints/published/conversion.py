@@ -11,12 +11,12 @@ from mmpatchioner.checkpoints.decap import convert_decap, decoder_arguments
 from mmpatchioner.checkpoints.errors import CheckpointError
 from mmpatchioner.checkpoints.loading import save_safetensors
 from mmpatchioner.checkpoints.meacap import convert_meacap_memory
+from mmpatchioner.checkpoints.memory_file import Memory
 from mmpatchioner.checkpoints.memory_h5 import convert_memory_h5
 from mmpatchioner.checkpoints.published.models import PublishedModel
 from mmpatchioner.checkpoints.published.settings import CONFIG_FILE
 from mmpatchioner.checkpoints.published.sources import PublishedFiles
 from mmpatchioner.checkpoints.viecap import convert_viecap, viecap_arguments
-from mmpatchioner.models.bridges.memory_file import Memory
 
 DECODER, MEMORY = 'decoder.safetensors', 'memory.safetensors'
 # That of the Talk2DINO weights of the Patch-ioner repository, to which the published decoders and memories belong.

@@ -4,7 +4,6 @@ from mmpatchioner.models.bridges.coverage import medoids
 from mmpatchioner.models.bridges.gap_statistics import GapStatistics, load_gap_statistics
 from mmpatchioner.models.bridges.identity import IdentityBridge
 from mmpatchioner.models.bridges.memory import MemoryBridge
-from mmpatchioner.models.bridges.memory_file import Memory, PackedTexts, load_memory, save_memory
 from mmpatchioner.models.bridges.noise import GapNoise, GaussianNoise, UniformBallNoise
 from mmpatchioner.models.bridges.talk2dino_inverse import Talk2DINOInverseBridge
 
@@ -13,13 +12,9 @@ __all__ = [
     'GapStatistics',
     'GaussianNoise',
     'IdentityBridge',
-    'Memory',
     'MemoryBridge',
-    'PackedTexts',
     'Talk2DINOInverseBridge',
     'UniformBallNoise',
     'load_gap_statistics',
-    'load_memory',
     'medoids',
-    'save_memory',
 ]

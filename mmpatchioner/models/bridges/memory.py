@@ -10,7 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmpatchioner.models.bridges.memory_file import Memory, PackedTexts, load_memory, memory_dtype
+from mmpatchioner.checkpoints.memory_file import Memory, PackedTexts, load_memory, memory_dtype
 from mmpatchioner.registry import MODELS
 
 # Rows at a time. On a CPU so few that both products and the conversion of bf16 find them in the
@@ -30,7 +30,7 @@ class MemoryBridge(BaseModule):
     a million rows are never held at once. A vector of zeros is similar to nothing and gives the mean of the memory.
 
     Args:
-        memory: File of :func:`mmpatchioner.models.bridges.save_memory`, or a :class:`Memory`.
+        memory: File of :func:`mmpatchioner.checkpoints.save_memory`, or a :class:`Memory`.
         temperature: Of the softmax over cosine similarities.
         rows: Sum ``'raw'`` rows, of the length they were encoded with (published for DINOv2), or ``'unit'`` ones
             (published for CLIP).

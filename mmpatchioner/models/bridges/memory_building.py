@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmpatchioner.checkpoints.memory_file import MEMORY_FORMAT, PackedTexts, memory_dtype
 from mmpatchioner.checkpoints.streaming import StreamedTensor, write_streamed
 from mmpatchioner.models.bridges.coverage import medoids as choose_medoids
 from mmpatchioner.models.bridges.embedding_spool import EmbeddingSpool
-from mmpatchioner.models.bridges.memory_file import MEMORY_FORMAT, PackedTexts, memory_dtype
 from mmpatchioner.models.text_encoders import TextEncoder
 
 _BATCHES = 64  # in a chunk, so that texts of one length find each other

@@ -7,7 +7,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmpatchioner.models.bridges.memory_file import load_memory
+from mmpatchioner.checkpoints.memory_file import load_memory
 from mmpatchioner.registry import MODELS
 
 

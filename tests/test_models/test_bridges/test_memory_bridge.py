@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmpatchioner.models.bridges import IdentityBridge, Memory, MemoryBridge, save_memory
+from mmpatchioner.checkpoints import Memory, save_memory
+from mmpatchioner.models.bridges import IdentityBridge, MemoryBridge
 from mmpatchioner.registry import MODELS
 
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmpatchioner.models.bridges import load_memory, memory_building
+from mmpatchioner.checkpoints import load_memory
+from mmpatchioner.models.bridges import memory_building
 from mmpatchioner.models.bridges.memory_building import build_memory
 from mmpatchioner.models.text_encoders import TextEncoder
 

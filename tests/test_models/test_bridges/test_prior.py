@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mmpatchioner.checkpoints import CheckpointError
-from mmpatchioner.models.bridges import Memory, MemoryBridge, load_memory, save_memory
+from mmpatchioner.checkpoints import CheckpointError, Memory, load_memory, save_memory
+from mmpatchioner.models.bridges import MemoryBridge
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mmpatchioner.checkpoints import CheckpointError, save_safetensors
-from mmpatchioner.models.bridges import Talk2DINOInverseBridge, save_memory
+from mmpatchioner.checkpoints import CheckpointError, save_memory, save_safetensors
+from mmpatchioner.models.bridges import Talk2DINOInverseBridge
 from mmpatchioner.models.spaces import check_spaces
 from mmpatchioner.models.text_encoders import TextProjection
 from mmpatchioner.registry import MODELS

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mmpatchioner.models.bridges import MemoryBridge, save_memory
+from mmpatchioner.checkpoints import save_memory
+from mmpatchioner.models.bridges import MemoryBridge
 from mmpatchioner.models.decoders import train_bpe
 from mmpatchioner.models.trainers import LeaveOneOutBridge, TextDecoderTrainer
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mmpatchioner.models.bridges import GapStatistics, MemoryBridge, save_memory
+from mmpatchioner.checkpoints import save_memory
+from mmpatchioner.models.bridges import GapStatistics, MemoryBridge
 from mmpatchioner.models.decoders import train_bpe
 from mmpatchioner.models.trainers import LeaveOneOutBridge, TextDecoderTrainer
 from tests.test_engine.tiny_models import CAPTIONS, WordVectorEncoder

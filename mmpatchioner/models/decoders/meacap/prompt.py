@@ -11,7 +11,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmpatchioner.models.bridges.memory_file import Memory
+from mmpatchioner.checkpoints.memory_file import Memory
 from mmpatchioner.models.decoders.meacap.concepts import (
     check_compat,
     count_concepts,
@@ -37,7 +37,7 @@ class MeaCapPrompt(BaseModule):
     nothing but the region. The networks are frozen and no part of the state dict, which is that of the decoder alone.
 
     Args:
-        memory: File of :func:`mmpatchioner.models.bridges.save_memory` with its texts, or a :class:`Memory`.
+        memory: File of :func:`mmpatchioner.checkpoints.save_memory` with its texts, or a :class:`Memory`.
         parser: Config of the parser, e.g. ``dict(type='mmpatchioner.SceneGraphParser')``.
         sentence_encoder: Config of the text encoder that compares names.
         num_captions: Captions of a region; 5 is published.

@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmpatchioner.models.bridges.memory_file import Memory, PackedTexts, load_memory, memory_dtype
+from mmpatchioner.checkpoints.memory_file import Memory, PackedTexts, load_memory, memory_dtype
 
 # Rows at a time. On a CPU so few that their similarities stay in the cache; elsewhere as many as make 64 MB of them,
 # for every chunk costs some kernel launches.
@@ -21,7 +21,7 @@ class CaptionRetrieval(BaseModule):
     """Nearest captions by cosine (MeaCap, arXiv 2403.03715). Of equally near ones any may be taken.
 
     Args:
-        memory: File of :func:`mmpatchioner.models.bridges.save_memory` with its texts, or a :class:`Memory`.
+        memory: File of :func:`mmpatchioner.checkpoints.save_memory` with its texts, or a :class:`Memory`.
         num_captions: Captions of a region.
         dtype: Type of the rows in memory: ``'fp32'``, ``'bf16'``, ``'fp16'``; None is that of the file. Arithmetic is
             fp32 always.

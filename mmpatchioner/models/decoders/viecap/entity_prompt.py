@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmpatchioner.models.bridges.memory_file import Memory, load_memory
+from mmpatchioner.checkpoints.memory_file import Memory, load_memory
 from mmpatchioner.models.decoders.prompt_text import compose_prompt
 from mmpatchioner.registry import MODELS
 

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from mmpatchioner.checkpoints import CheckpointError
-from mmpatchioner.models.bridges import Memory, save_memory
+from mmpatchioner.checkpoints import CheckpointError, Memory, save_memory
 from mmpatchioner.models.decoders.meacap import CaptionRetrieval
 
 TEXTS = [f'caption {number}' for number in range(50)]

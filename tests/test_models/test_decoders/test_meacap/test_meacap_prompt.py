@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmpatchioner.models.bridges import Memory
+from mmpatchioner.checkpoints import Memory
 from mmpatchioner.models.decoders import MeaCapPrompt
 from mmpatchioner.models.decoders.meacap import SceneGraph, parse_scene_graph
 from mmpatchioner.models.decoders.meacap.memo import Memo

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from mmpatchioner.checkpoints import CheckpointError, save_safetensors
+from mmpatchioner.checkpoints import CheckpointError, Memory, save_safetensors
 from mmpatchioner.checkpoints.prompt_networks import MappingTransformer
 from mmpatchioner.checkpoints.viecap import convert_viecap, viecap_arguments
-from mmpatchioner.models.bridges import Memory
 from mmpatchioner.models.decoders import EntityPrompt, ViECapDecoder
 from tests.reductions.viecap import write_gpt2_tokenizer
 

@@ -9,8 +9,7 @@ import torch
 from mmengine.config import Config
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from mmpatchioner.checkpoints import CheckpointError
-from mmpatchioner.models.bridges import Memory
+from mmpatchioner.checkpoints import CheckpointError, Memory
 from mmpatchioner.models.decoders import ViECapDecoder
 from mmpatchioner.models.decoders.viecap import CaptionEntities
 from mmpatchioner.models.trainers import TextDecoderTrainer

@@ -7,9 +7,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmpatchioner.checkpoints import CheckpointError, save_safetensors
-from mmpatchioner.models.bridges import Memory, PackedTexts, load_memory, save_memory
-from mmpatchioner.models.bridges.memory_file import MEMORY_FORMAT
+from mmpatchioner.checkpoints import (
+    CheckpointError,
+    Memory,
+    PackedTexts,
+    load_memory,
+    save_memory,
+    save_safetensors,
+)
+from mmpatchioner.checkpoints.memory_file import MEMORY_FORMAT
 
 
 @given(st.lists(st.text()))

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmpatchioner.checkpoints import CheckpointError, load_metadata, load_state_dict
+from mmpatchioner.checkpoints.errors import CheckpointError
+from mmpatchioner.checkpoints.loading import load_metadata, load_state_dict
 from mmpatchioner.checkpoints.streaming import StreamedTensor, write_streamed
 
 MEMORY_FORMAT = 'mmpatchioner.memory'
@@ -233,5 +234,5 @@ def _check(memory: Memory, source: str) -> None:
     if not ((sample - 1).abs() < _UNIT_TOLERANCE).all():
         raise CheckpointError(
             f'{source}: expected unit rows, got lengths from {sample.min():.3g} to {sample.max():.3g}. '
-            'Write memories with mmpatchioner.models.bridges.save_memory.'
+            'Write memories with mmpatchioner.checkpoints.save_memory.'
         )
