@@ -33,7 +33,7 @@ from torch.nn import functional as F
 
 from mmpatchioner.apis import InputError
 from mmpatchioner.apis.building import build_captioner, choose_device
-from mmpatchioner.checkpoints import CheckpointError
+from mmpatchioner.checkpoints import CheckpointError, Memory
 from mmpatchioner.checkpoints.loading import load_state_dict, load_strict
 from mmpatchioner.datasets.annotations import AnnotationError
 from mmpatchioner.engine import ConfigError, read_run_config
@@ -44,7 +44,6 @@ from mmpatchioner.models.bridges import (
     GapStatistics,
     GaussianNoise,
     IdentityBridge,
-    Memory,
     MemoryBridge,
 )
 from mmpatchioner.models.heads.region_rows import RegionRows
