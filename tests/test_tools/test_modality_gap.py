@@ -118,3 +118,18 @@ def test_an_encoder_of_another_space_is_refused(config, capsys):
     assert tool.main([*arguments, '--encoder', 'encoder.py']) == 2
     assert "the space of the memory, 'patches', got 'words'" in capsys.readouterr().err
     assert not Path('gap').exists()
+
+
+@pytest.mark.parametrize(
+    ('decoder', 'message'),
+    [
+        ('decoder.safetensors', 'expected NAME=FILE'),
+        ('mine=gone.safetensors', 'gone.safetensors'),
+        ('mine=memory.safetensors', 'memory.safetensors'),
+    ],
+)
+def test_decoders_are_read_before_the_photos(config, capsys, monkeypatch, decoder, message):
+    monkeypatch.setattr(tool, 'pooled_regions', lambda *_: pytest.fail('the photos were read'))
+    arguments = [config, '--out-dir', 'gap', '--device', 'cpu', '--decoders', decoder]
+    assert tool.main(arguments) == 2
+    assert message in capsys.readouterr().err

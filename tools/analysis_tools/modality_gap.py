@@ -12,6 +12,7 @@ Ends with status 2 and one line if a file cannot be used.
 from __future__ import annotations
 
 import argparse
+import copy
 import dataclasses
 import itertools
 import json
@@ -47,7 +48,7 @@ from mmpatchioner.models.bridges import (
     MemoryBridge,
 )
 from mmpatchioner.models.heads.region_rows import RegionRows
-from mmpatchioner.models.text_encoders import build_text_encoder
+from mmpatchioner.models.text_encoders import TextEncoder, build_text_encoder
 from mmpatchioner.visualization.gap_plot import save_gap_plot
 
 _USAGE_ERROR = 2
@@ -119,20 +120,42 @@ def measure_gaps(
     return {name: (a, b, modality_gap(a, b)) for name, (a, b) in arrays.items()}
 
 
-def statistics_of(
-    vectors: Tensor, references: Sequence[list[str]], bridge: MemoryBridge, config: str
-) -> GapStatistics:
-    """Statistics of regions (R, D) and their references, embedded by the encoder of a config.
+def read_encoder(config: str, device: torch.device, space: str | None) -> TextEncoder:
+    """The text encoder of a config.
 
     Raises:
-        ConfigError: if the config has no encoder, or one of another space than the memory's.
+        ConfigError: if it has none, or one of another space than the memory's.
     """
     cfg = read_run_config(config, ['encoder'], 'text encoder')
-    encoder = build_text_encoder(cfg.encoder, vectors.device)
-    if bridge.space and encoder.space != bridge.space:
+    encoder = build_text_encoder(cfg.encoder, device)
+    if space and encoder.space != space:
         raise ConfigError(
-            f'{config}: encoder: expected one of the space of the memory, {bridge.space!r}, got {encoder.space!r}'
+            f'{config}: encoder: expected one of the space of the memory, {space!r}, got {encoder.space!r}'
         )
+    return encoder
+
+
+def read_decoders(entries: Sequence[str], like: Any) -> dict[str, Any]:
+    """Decoders of the build of another one, by their names.
+
+    Raises:
+        ConfigError: if one is not given as NAME=FILE.
+        CheckpointError: if its file does not fit.
+    """
+    decoders = {}
+    for entry in entries:
+        name, separator, file = entry.partition('=')
+        if not separator:
+            raise ConfigError(f'--decoders {entry}: expected NAME=FILE')
+        decoders[name] = copy.deepcopy(like)
+        load_strict(decoders[name], load_state_dict(Path(file)), file)
+    return decoders
+
+
+def statistics_of(
+    vectors: Tensor, references: Sequence[list[str]], encoder: TextEncoder
+) -> GapStatistics:
+    """Statistics of regions (R, D) and their references."""
     texts = encoder.encode([text for own in references for text in own])
     counts = torch.tensor([len(own) for own in references], device=vectors.device)
     images = vectors.repeat_interleave(counts, dim=0)
@@ -151,27 +174,18 @@ def part_of(bridge: MemoryBridge, size: int, temperature: float) -> MemoryBridge
 
 
 def settings_to_caption(
-    captioner: Any, bridge: MemoryBridge, args: argparse.Namespace
+    captioner: Any, bridge: MemoryBridge, decoders: dict[str, Any], args: argparse.Namespace
 ) -> Iterator[tuple[str, nn.Module, Any]]:
-    """Names, bridges and decoders of the settings that are asked for.
-
-    Raises:
-        ConfigError: if a decoder is not given as NAME=FILE.
-        CheckpointError: if its file does not fit.
-    """
-    decoder = captioner.caption_head.decoder
+    """Names, bridges and decoders of the settings that are asked for."""
     if args.memory_sizes or args.temperatures:
         sizes = args.memory_sizes or [len(bridge.unit_rows)]
         for size, temperature in itertools.product(
             sizes, args.temperatures or [bridge.temperature]
         ):
             rows = min(size, len(bridge.unit_rows))
-            yield f'memory {rows:,}, {temperature:g}', part_of(bridge, rows, temperature), decoder
-    for entry in args.decoders:
-        name, separator, file = entry.partition('=')
-        if not separator:
-            raise ConfigError(f'--decoders {entry}: expected NAME=FILE')
-        load_strict(decoder, load_state_dict(Path(file)), file)
+            part = part_of(bridge, rows, temperature)
+            yield f'memory {rows:,}, {temperature:g}', part, captioner.caption_head.decoder
+    for name, decoder in decoders.items():
         yield f'no memory, {name}', IdentityBridge(), decoder
 
 
@@ -211,17 +225,20 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         cfg = read_run_config(args.config, ['model', 'test_dataloader'], 'test')
-        captioner = build_captioner(cfg, choose_device(args.device))
+        device = choose_device(args.device)
+        captioner = build_captioner(cfg, device)
+        # What can be wrong is read before the photos, which take minutes.
+        space = memory_of(captioner, whole_images=False).space
+        encoder = read_encoder(args.encoder, device, space) if args.encoder else None
+        decoders = read_decoders(args.decoders, captioner.caption_head.decoder)
         vectors, references, whole_images = pooled_regions(captioner, cfg)
         bridge = memory_of(captioner, whole_images)
         gaps = measure_gaps(vectors, bridge, args)
         scores = {
             name: score(captioner, bridge_of, decoder, vectors, references)
-            for name, bridge_of, decoder in settings_to_caption(captioner, bridge, args)
+            for name, bridge_of, decoder in settings_to_caption(captioner, bridge, decoders, args)
         }
-        statistics = (
-            statistics_of(vectors, references, bridge, args.encoder) if args.encoder else None
-        )
+        statistics = None if encoder is None else statistics_of(vectors, references, encoder)
         args.out_dir.mkdir(parents=True, exist_ok=True)
         if statistics is not None:
             statistics.save(args.out_dir / 'gap.safetensors')
