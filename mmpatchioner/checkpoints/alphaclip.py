@@ -17,11 +17,11 @@ from mmpatchioner.checkpoints.conversion import (
     Move,
     check_names,
     check_shapes,
-    sha256_of,
+    provenance,
     size_of,
 )
 from mmpatchioner.checkpoints.errors import CheckpointError
-from mmpatchioner.checkpoints.loading import load_state_dict, resolve_file
+from mmpatchioner.checkpoints.loading import load_state_dict
 from mmpatchioner.checkpoints.openai_clip import convert_tensor, image_tower_shapes, num_blocks
 
 _ALPHA = 'conv1_alpha.weight'
@@ -63,11 +63,7 @@ def convert_alphaclip(path: str | os.PathLike[str]) -> Converted:
         for ours, tensor, note in _moved(plain, state[plain], source):
             tensors[ours] = tensor
             moves.append(Move(theirs, ours, tuple(tensor.shape), note))
-    metadata = {
-        'format': 'mmpatchioner.alphaclip',
-        'converted_from': resolve_file(path).name,
-        'source_sha256': sha256_of(resolve_file(path)),
-    }
+    metadata = {'format': 'mmpatchioner.alphaclip', **provenance(path)}
     return Converted(tensors, moves, metadata)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from torch import Tensor
@@ -13,11 +14,11 @@ from mmpatchioner.checkpoints.conversion import (
     Move,
     check_names,
     check_shapes,
+    provenance,
     select_group,
-    sha256_of,
     size_of,
 )
-from mmpatchioner.checkpoints.loading import load_state_dict, resolve_file
+from mmpatchioner.checkpoints.loading import load_state_dict
 
 IGNORED_GROUPS = {
     'context_length': 'a size',
@@ -54,12 +55,7 @@ def convert_clip_resnet(path: str | os.PathLike[str]) -> Converted:
     published = load_state_dict(path, strip_prefix='module.')
     state, moves = select_group(published, 'visual', IGNORED_GROUPS, str(path))
     tensors, tower_moves = convert_resnet(state, 'visual', str(path))
-    file = resolve_file(path)
-    metadata = {
-        'format': 'mmpatchioner.clip_resnet',
-        'converted_from': file.name,
-        'source_sha256': sha256_of(file),
-    }
+    metadata = {'format': 'mmpatchioner.clip_resnet', **provenance(path)}
     return Converted(tensors, [*moves, *tower_moves], metadata)
 
 
@@ -96,9 +92,7 @@ def clip_resnet_arguments(converted: Converted) -> dict[str, object]:
     """Arguments of ``ModifiedResNet`` that the sizes of converted weights call for."""
     state = {name.removeprefix('backbone.'): t for name, t in converted.tensors.items()}
     positions = len(state['attnpool.positional_embedding'])
-    counts: dict[int, int] = {}
-    for stage, _ in _blocks(state):
-        counts[stage] = counts.get(stage, 0) + 1
+    counts = Counter(stage for stage, _ in _blocks(state))
     return {
         'layers': tuple(counts.values()),
         'width': len(state['conv3.weight']),

@@ -11,6 +11,7 @@ from pathlib import Path
 from torch import Tensor
 
 from mmpatchioner.checkpoints.errors import CheckpointError
+from mmpatchioner.checkpoints.loading import resolve_file
 
 _HASH_BLOCK = 2**20
 
@@ -64,6 +65,16 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
         while block := handle.read(_HASH_BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def provenance(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Name and hash of a published file, to be kept in the metadata of what it is converted into.
+
+    Raises:
+        CheckpointError: if it is missing.
+    """
+    file = resolve_file(path)
+    return {'converted_from': file.name, 'source_sha256': sha256_of(file)}
 
 
 def check_names(found: Iterable[str], expected: Iterable[str], source: str, what: str) -> None:

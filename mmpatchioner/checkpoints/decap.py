@@ -9,12 +9,12 @@ from mmpatchioner.checkpoints.conversion import (
     Move,
     check_names,
     check_shapes,
-    sha256_of,
+    provenance,
     size_of,
 )
 from mmpatchioner.checkpoints.errors import CheckpointError
 from mmpatchioner.checkpoints.gpt2 import convert_gpt2, gpt2_names, head_name, without_masks
-from mmpatchioner.checkpoints.loading import load_state_dict, resolve_file
+from mmpatchioner.checkpoints.loading import load_state_dict
 
 _MODEL = 'decoder.'
 _PREFIX = {
@@ -74,11 +74,7 @@ def convert_decap(
         tensors[ours] = state[theirs].float().contiguous()
         moves.append(Move(theirs, ours, tuple(tensors[ours].shape)))
     moves += model_moves
-    metadata = {
-        'format': 'mmpatchioner.decoder',
-        'converted_from': resolve_file(path).name,
-        'source_sha256': sha256_of(resolve_file(path)),
-    }
+    metadata = {'format': 'mmpatchioner.decoder', **provenance(path)}
     return Converted(tensors, moves, metadata)
 
 

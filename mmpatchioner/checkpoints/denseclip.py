@@ -17,12 +17,12 @@ from mmpatchioner.checkpoints.conversion import (
     Move,
     check_names,
     check_shapes,
+    provenance,
     select_group,
-    sha256_of,
     size_of,
 )
 from mmpatchioner.checkpoints.errors import CheckpointError
-from mmpatchioner.checkpoints.loading import load_state_dict, resolve_file
+from mmpatchioner.checkpoints.loading import load_state_dict
 from mmpatchioner.checkpoints.openai_clip import (
     convert_tensor,
     image_tower_shapes,
@@ -88,7 +88,9 @@ def convert_image_tower(path: str | os.PathLike[str]) -> Converted:
         for ours, part in renamed.items():
             tensors[f'backbone.{ours}'] = part
             moves.append(Move(f'{_IMAGE}.{theirs}', f'backbone.{ours}', tuple(part.shape), note))
-    return Converted(tensors, moves, _metadata(path, 'mmpatchioner.denseclip_image_tower'))
+    return Converted(
+        tensors, moves, {'format': 'mmpatchioner.denseclip_image_tower', **provenance(path)}
+    )
 
 
 def convert_text_tower(
@@ -132,7 +134,9 @@ def convert_text_tower(
         for ours, part in renamed.items():
             tensors[f'model.{ours}'] = part
             moves.append(Move(f'{_TEXT}.{theirs}', f'model.{ours}', tuple(part.shape), note))
-    return Converted(tensors, moves, _metadata(path, 'mmpatchioner.denseclip_text_tower'))
+    return Converted(
+        tensors, moves, {'format': 'mmpatchioner.denseclip_text_tower', **provenance(path)}
+    )
 
 
 def _check_positions(own: Tensor, long: Tensor, source: str) -> None:
@@ -155,11 +159,3 @@ def _group(path: str | os.PathLike[str], wanted: str) -> tuple[dict[str, Tensor]
     others = {**IGNORED_GROUPS, _IMAGE: 'the other tower', _TEXT: 'the other tower'}
     del others[wanted]
     return select_group(published, wanted, others, str(path))
-
-
-def _metadata(path: str | os.PathLike[str], file_format: str) -> dict[str, str]:
-    return {
-        'format': file_format,
-        'converted_from': resolve_file(path).name,
-        'source_sha256': sha256_of(resolve_file(path)),
-    }

@@ -17,10 +17,10 @@ from mmpatchioner.checkpoints.conversion import (
     Move,
     check_names,
     check_shapes,
-    sha256_of,
+    provenance,
     size_of,
 )
-from mmpatchioner.checkpoints.loading import load_state_dict, resolve_file
+from mmpatchioner.checkpoints.loading import load_state_dict
 
 _HEAD_BLOCK = {
     'norm1.weight': 'norm1.weight',
@@ -179,11 +179,7 @@ def _convert(
     }
     check_shapes(state, expected, str(path))
     moves = [Move(theirs, ours, expected[theirs]) for theirs, ours in names.items()]
-    metadata = {
-        'format': file_format,
-        'converted_from': resolve_file(path).name,
-        'source_sha256': sha256_of(resolve_file(path)),
-    }
+    metadata = {'format': file_format, **provenance(path)}
     tensors = {ours: state[theirs].float().contiguous() for theirs, ours in names.items()}
     return Converted(tensors, moves, metadata)
 

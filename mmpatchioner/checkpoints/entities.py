@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmpatchioner.checkpoints.conversion import sha256_of
+from mmpatchioner.checkpoints.conversion import provenance
 from mmpatchioner.checkpoints.errors import CheckpointError
 from mmpatchioner.checkpoints.loading import resolve_file
 from mmpatchioner.checkpoints.memory_file import Memory
@@ -57,9 +57,8 @@ def convert_entities(
             f'{file}: expected a row for each of {len(ordered)} names, got {tuple(rows.shape)}. It is another '
             'vocabulary.'
         )
-    provenance = {'converted_from': file.name, 'source_sha256': sha256_of(file)}
     try:
-        return Memory.from_rows(rows.float(), ordered, {**provenance, **(metadata or {})})
+        return Memory.from_rows(rows.float(), ordered, {**provenance(file), **(metadata or {})})
     except ValueError as error:
         raise CheckpointError(f'{file}: {error}') from error
 

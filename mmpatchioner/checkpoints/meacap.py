@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 
-from mmpatchioner.checkpoints.conversion import sha256_of
+from mmpatchioner.checkpoints.conversion import provenance, sha256_of
 from mmpatchioner.checkpoints.errors import CheckpointError
 from mmpatchioner.checkpoints.loading import load_tensor, resolve_file
 from mmpatchioner.checkpoints.memory_file import Memory, memory_dtype
@@ -47,14 +47,9 @@ def convert_meacap_memory(
         raise CheckpointError(
             f'{embeddings} has {len(rows)} rows, {captions} {len(texts)} captions; they are not of one memory.'
         )
-    file = resolve_file(embeddings)
-    provenance = {
-        'converted_from': file.name,
-        'source_sha256': sha256_of(file),
-        'captions_sha256': sha256_of(captions),
-    }
+    record = {**provenance(embeddings), 'captions_sha256': sha256_of(captions)}
     try:
-        memory = Memory.from_rows(rows, texts, {**provenance, **(metadata or {})}, dtype)
+        memory = Memory.from_rows(rows, texts, {**record, **(metadata or {})}, dtype)
     except ValueError as error:
         raise CheckpointError(f'{embeddings}: {error}') from error
     return memory

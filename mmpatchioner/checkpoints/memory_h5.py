@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmpatchioner.checkpoints.conversion import sha256_of
+from mmpatchioner.checkpoints.conversion import provenance
 from mmpatchioner.checkpoints.errors import CheckpointError
 from mmpatchioner.checkpoints.loading import resolve_file
 from mmpatchioner.checkpoints.memory_file import Memory, PackedTexts, memory_dtype
@@ -110,12 +110,8 @@ def convert_memory_h5(
             advance(len(rows) + first)
         advance(2 * len(rows))
         texts = _texts(handle, kept, str(path)) if keep_texts else None
-    provenance = {
-        'converted_from': file.name,
-        'source_sha256': sha256_of(file),
-        'rows_of_zeros_left_out': str(len(kept) - len(unit_rows)),
-    }
-    return Memory(unit_rows, norms[kept], texts, metadata={**provenance, **(metadata or {})})
+    record = {**provenance(file), 'rows_of_zeros_left_out': str(len(kept) - len(unit_rows))}
+    return Memory(unit_rows, norms[kept], texts, metadata={**record, **(metadata or {})})
 
 
 def _open(file: os.PathLike[str]) -> h5py.File:

@@ -14,12 +14,12 @@ from mmpatchioner.checkpoints.conversion import (
     Move,
     check_names,
     check_shapes,
-    sha256_of,
+    provenance,
     size_of,
 )
 from mmpatchioner.checkpoints.errors import CheckpointError
 from mmpatchioner.checkpoints.gpt2 import convert_gpt2, gpt2_names, head_name, without_masks
-from mmpatchioner.checkpoints.loading import load_state_dict, resolve_file
+from mmpatchioner.checkpoints.loading import load_state_dict
 
 _MODEL = 'gpt.'
 Shapes = dict[str, tuple[int, ...]]
@@ -194,12 +194,7 @@ def convert_prompted(
         target = network.target + name.removeprefix(network.published)
         tensors[target] = state[name].float().contiguous()
         moves.append(Move(name, target, shape))
-    file = resolve_file(path)
-    metadata = {
-        'format': 'mmpatchioner.decoder',
-        'converted_from': file.name,
-        'source_sha256': sha256_of(file),
-    }
+    metadata = {'format': 'mmpatchioner.decoder', **provenance(path)}
     return Converted(tensors, moves + model_moves, metadata)
 
 

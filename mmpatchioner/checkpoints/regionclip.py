@@ -16,12 +16,12 @@ from mmpatchioner.checkpoints.conversion import (
     Move,
     check_names,
     check_shapes,
+    provenance,
     select_group,
-    sha256_of,
     size_of,
 )
 from mmpatchioner.checkpoints.errors import CheckpointError
-from mmpatchioner.checkpoints.loading import load_state_dict, resolve_file
+from mmpatchioner.checkpoints.loading import load_state_dict
 from mmpatchioner.checkpoints.openai_clip import convert_tensor, text_tower_shapes
 
 IGNORED_GROUPS = {
@@ -58,7 +58,7 @@ def convert_image_tower(path: str | os.PathLike[str]) -> Converted:
     """
     state, moves = _group(path, 'backbone')
     tensors, tower_moves = convert_resnet(state, 'backbone', str(path))
-    metadata = _metadata(path, 'mmpatchioner.regionclip_image_tower')
+    metadata = {'format': 'mmpatchioner.regionclip_image_tower', **provenance(path)}
     return Converted(tensors, [*moves, *tower_moves], metadata)
 
 
@@ -91,7 +91,9 @@ def convert_text_tower(path: str | os.PathLike[str]) -> Converted:
         for ours, part in renamed.items():
             tensors[f'model.{ours}'] = part
             moves.append(Move(f'lang_encoder.{theirs}', f'model.{ours}', tuple(part.shape), note))
-    return Converted(tensors, moves, _metadata(path, 'mmpatchioner.regionclip_text_tower'))
+    return Converted(
+        tensors, moves, {'format': 'mmpatchioner.regionclip_text_tower', **provenance(path)}
+    )
 
 
 def _group(path: str | os.PathLike[str], wanted: str) -> tuple[dict[str, Tensor], list[Move]]:
@@ -100,11 +102,3 @@ def _group(path: str | os.PathLike[str], wanted: str) -> tuple[dict[str, Tensor]
     others = {**IGNORED_GROUPS, **dict.fromkeys(_TOWERS, 'the other tower')}
     del others[wanted]
     return select_group(published, wanted, others, str(path))
-
-
-def _metadata(path: str | os.PathLike[str], file_format: str) -> dict[str, str]:
-    return {
-        'format': file_format,
-        'converted_from': resolve_file(path).name,
-        'source_sha256': sha256_of(resolve_file(path)),
-    }

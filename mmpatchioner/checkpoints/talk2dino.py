@@ -10,6 +10,7 @@ from mmpatchioner.checkpoints.conversion import (
     Move,
     check_names,
     check_shapes,
+    provenance,
     sha256_of,
     size_of,
 )
@@ -85,8 +86,8 @@ def convert_talk2dino(path: str | os.PathLike[str], space: str | None = None) ->
         shapes[f'{layer}.weight'], shapes[f'{layer}.bias'] = (outputs, width), (outputs,)
         width = outputs
     check_shapes(tensors, shapes, source)
-    sha256 = sha256_of(resolve_file(path))
-    origin, own_space = _ORIGINS.get(sha256[:8], _UNKNOWN)
+    record = provenance(path)
+    origin, own_space = _ORIGINS.get(record['source_sha256'][:8], _UNKNOWN)
     if None not in (space, own_space) and space != own_space:
         raise CheckpointError(
             f'{source}: is the file of the {origin}, of the space {own_space!r}; it can not be named {space!r}, which '
@@ -99,8 +100,7 @@ def convert_talk2dino(path: str | os.PathLike[str], space: str | None = None) ->
     ]
     metadata = {
         'format': 'mmpatchioner.projection',
-        'converted_from': resolve_file(path).name,
-        'source_sha256': sha256,
+        **record,
         'origin': origin,
         **({'space': space} if space else {}),
     }
