@@ -11,7 +11,7 @@ import pytest
 import torch
 from mmengine.config import Config, ConfigDict
 from PIL import Image
-from tiny_captioner import colours, tiny_config
+from tiny_captioner import add_test_loader, colours, tiny_config
 
 from mmpatchioner.apis import CaptionInferencer, InputError, available_models, zoo
 from mmpatchioner.checkpoints import CheckpointError, save_memory
@@ -143,18 +143,7 @@ def benchmark(tmp_path):
     Image.fromarray(colours(60, 80)).save(image)
     (tmp_path / 'photos.jsonl').write_text(json.dumps(dict(image='photo.png', captions=['a dog'])))
     cfg = Config.fromfile(available_models()['talk2dino-decap-coco'])
-    load, view, pack = cfg.test_pipeline
-    cfg.test_dataloader = dict(
-        batch_size=1,
-        num_workers=0,
-        sampler=dict(type='DefaultSampler', shuffle=False),
-        dataset=dict(
-            type='mmpatchioner.ImageCaptionDataset',
-            ann_file=str(tmp_path / 'photos.jsonl'),
-            data_prefix=dict(img=str(tmp_path)),
-            pipeline=[load, view, dict(type='mmpatchioner.LoadCaptionRegions'), pack],
-        ),
-    )
+    add_test_loader(cfg, 'ImageCaptionDataset', tmp_path / 'photos.jsonl', tmp_path)
     cfg.test_evaluator = dict(type='mmpatchioner.ImageCaptionMetric', meteor=False)
     cfg.test_cfg = dict(type='TestLoop')
     cfg.custom_imports = dict(imports=['tiny_captioner'])

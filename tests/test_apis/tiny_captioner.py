@@ -57,6 +57,24 @@ def tiny_config(decoder: dict[str, Any] | None = None) -> Config:
     )
 
 
+def add_test_loader(
+    cfg: Config, dataset: str, ann_file: str | Path, images: str | Path, batch_size: int = 1
+) -> None:
+    """Add the loader of a dataset, by the name of its class, whose annotated regions are captioned."""
+    load, view, pack = cfg.test_pipeline
+    cfg.test_dataloader = dict(
+        batch_size=batch_size,
+        num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dict(
+            type=f'mmpatchioner.{dataset}',
+            ann_file=str(ann_file),
+            data_prefix=dict(img=str(images)),
+            pipeline=[load, view, dict(type='mmpatchioner.LoadCaptionRegions'), pack],
+        ),
+    )
+
+
 def tiny_prefix_decoder(folder: Path) -> dict[str, Any]:
     """The config of a real decoder with random weights, and its tokenizer in a folder."""
     tokenizer = folder / 'tokenizer.json'

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from PIL import Image
-from tiny_captioner import colours, tiny_config, tiny_prefix_decoder
+from tiny_captioner import add_test_loader, colours, tiny_config, tiny_prefix_decoder
 from torch.nn import functional as F
 
 from mmpatchioner.checkpoints import save_memory, save_safetensors
@@ -39,18 +40,7 @@ def config(tmp_path, monkeypatch):
     cfg = tiny_config(tiny_prefix_decoder(tmp_path))
     bridge = dict(type='mmpatchioner.MemoryBridge', memory='memory.safetensors', prior='counts')
     cfg.model.caption_head.bridge = bridge
-    load, view, pack = cfg.test_pipeline
-    cfg.test_dataloader = dict(
-        batch_size=3,
-        num_workers=0,
-        sampler=dict(type='DefaultSampler', shuffle=False),
-        dataset=dict(
-            type='mmpatchioner.ImageCaptionDataset',
-            ann_file='photos.jsonl',
-            data_prefix=dict(img='.'),
-            pipeline=[load, view, dict(type='mmpatchioner.LoadCaptionRegions'), pack],
-        ),
-    )
+    add_test_loader(cfg, 'ImageCaptionDataset', 'photos.jsonl', '.', batch_size=3)
     cfg.dump('config.py')
     decoder = MODELS.build(cfg.model.caption_head.decoder)
     save_safetensors(decoder.state_dict(), 'decoder.safetensors', {})
@@ -94,6 +84,17 @@ def test_without_a_memory_there_are_no_texts(config, capsys):
     assert tool.main(['plain.py', '--out-dir', 'gap', '--device', 'cpu']) == 2
     assert 'expected a MemoryBridge' in capsys.readouterr().err
     assert not Path('gap').exists()
+
+
+def test_whole_photos_go_over_the_memory_for_images(config):
+    cfg = Config.fromfile(config)
+    head = cfg.model.caption_head
+    head.image_bridge = head.bridge
+    head.bridge = dict(type='mmpatchioner.IdentityBridge')
+    cfg.dump('images.py')
+    arguments = ['images.py', '--out-dir', 'gap', '--device', 'cpu', '--memory-sizes', '99']
+    assert tool.main(arguments) == 0
+    assert list(json.loads(Path('gap/gap.json').read_text())['scores']) == ['memory 20, 0.01']
 
 
 def test_statistics_of_pairs_for_noise(config, capsys):

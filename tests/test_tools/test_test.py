@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from PIL import Image
-from tiny_captioner import WORDS, colours, tiny_config, tiny_detector_config
+from tiny_captioner import WORDS, add_test_loader, colours, tiny_config, tiny_detector_config
 
 from mmpatchioner.evaluation.row_file import read_rows
 from mmpatchioner.models.captioners import DenseCaptioner
@@ -74,18 +74,7 @@ def write_config(task, **changes):
     """A config of the task for a captioner with random weights, which are the same in every process."""
     dataset, metric = TASKS[task]
     cfg = tiny_config()
-    load, view, pack = cfg.test_pipeline
-    cfg.test_dataloader = dict(
-        batch_size=2,
-        num_workers=0,
-        sampler=dict(type='DefaultSampler', shuffle=False),
-        dataset=dict(
-            type=f'mmpatchioner.{dataset}',
-            ann_file=f'{task}.jsonl',
-            data_prefix=dict(img='photos'),
-            pipeline=[load, view, dict(type='mmpatchioner.LoadCaptionRegions'), pack],
-        ),
-    )
+    add_test_loader(cfg, dataset, f'{task}.jsonl', 'photos', batch_size=2)
     cfg.test_evaluator = dict(type=f'mmpatchioner.{metric}', meteor=False)
     cfg.test_cfg = dict(type='TestLoop')
     cfg.custom_imports = dict(imports=['tiny_captioner'])

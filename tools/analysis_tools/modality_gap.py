@@ -31,6 +31,7 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader
 
 from mmpatchioner.apis import InputError
 from mmpatchioner.apis.building import build_captioner, choose_device
@@ -72,6 +73,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def build_loader(cfg: Config) -> DataLoader:
+    """The loader of the annotated images."""
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmdet'):
+        return Runner.build_dataloader(cfg.test_dataloader)
+
+
 def memory_of(captioner: Any, whole_images: bool) -> MemoryBridge:
     """The bridge that the regions go over.
 
@@ -86,19 +93,16 @@ def memory_of(captioner: Any, whole_images: bool) -> MemoryBridge:
 
 
 @torch.no_grad()
-def pooled_regions(captioner: Any, cfg: Config) -> tuple[Tensor, list[list[str]], bool]:
-    """Vectors (R, D) of the annotated regions, their references, and whether they are whole images."""
-    vectors, references, kinds = [], [], set()
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmdet'):
-        loader = Runner.build_dataloader(cfg.test_dataloader)
+def pooled_regions(captioner: Any, loader: DataLoader) -> tuple[Tensor, list[list[str]]]:
+    """Vectors (R, D) of the annotated regions, and their references."""
+    vectors, references = [], []
     for batch in track(loader, description='Patches'):
         data = captioner.data_preprocessor(batch)
         feats, samples = captioner.extract_feat(data['patch_inputs']), data['data_samples']
         rows = [RegionRows.from_entries(sample.regions) for sample in samples]
         vectors += captioner.caption_head.pool(feats, rows, samples)
         references += [region['captions'] for sample in samples for region in sample.gt_regions]
-        kinds |= {kind for row in rows for kind in row.kinds}
-    return torch.cat(vectors), references, kinds == {'image'}
+    return torch.cat(vectors), references
 
 
 def measure_gaps(
@@ -228,11 +232,11 @@ def main(argv: list[str] | None = None) -> int:
         device = choose_device(args.device)
         captioner = build_captioner(cfg, device)
         # What can be wrong is read before the photos, which take minutes.
-        space = memory_of(captioner, whole_images=False).space
-        encoder = read_encoder(args.encoder, device, space) if args.encoder else None
+        loader = build_loader(cfg)
+        bridge = memory_of(captioner, loader.dataset.metainfo.get('task') == 'image')
+        encoder = read_encoder(args.encoder, device, bridge.space) if args.encoder else None
         decoders = read_decoders(args.decoders, captioner.caption_head.decoder)
-        vectors, references, whole_images = pooled_regions(captioner, cfg)
-        bridge = memory_of(captioner, whole_images)
+        vectors, references = pooled_regions(captioner, loader)
         gaps = measure_gaps(vectors, bridge, args)
         scores = {
             name: score(captioner, bridge_of, decoder, vectors, references)
