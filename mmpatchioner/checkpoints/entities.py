@@ -32,6 +32,16 @@ _UNPICKLING_ERRORS = (
 )
 
 
+def read_names(path: str | os.PathLike[str]) -> list[str]:
+    """Names of a text file, one in each line; empty lines are left out.
+
+    Raises:
+        FileNotFoundError: if the file is missing.
+    """
+    lines = Path(path).read_text(encoding='utf-8').splitlines()
+    return [name for line in lines if (name := line.strip())]
+
+
 def convert_entities(
     path: str | os.PathLike[str], names: Sequence[str], metadata: dict[str, str] | None = None
 ) -> Memory:

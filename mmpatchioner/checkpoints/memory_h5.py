@@ -16,6 +16,7 @@ from mmpatchioner.checkpoints.conversion import provenance
 from mmpatchioner.checkpoints.errors import CheckpointError
 from mmpatchioner.checkpoints.loading import resolve_file
 from mmpatchioner.checkpoints.memory_file import Memory, PackedTexts, memory_dtype
+from mmpatchioner.checkpoints.talk2dino import PATCHIONER_SPACE
 
 if TYPE_CHECKING:
     import h5py
@@ -24,7 +25,7 @@ _EMBEDDINGS, _TEXTS = '-embeddings', '-text'
 _CHUNK = 16384  # rows: 50 MB of 768 fp32
 # Published names end with the encoder of the texts and the number of rows.
 _PUBLISHED_SPACES = {
-    r'[^-]+_text_embeddings-B16-ViT-B\.16-\d+\.h5': 'talk2dino-vitb14-reg',
+    r'[^-]+_text_embeddings-B16-ViT-B\.16-\d+\.h5': PATCHIONER_SPACE,
     r'[^-]+_text_embeddings-B16-linear-ViT-B\.16-\d+\.h5': 'talk2dino-linear-vitb14-reg',
     r'(clip|invite)-.+-ViT-B\.16-\d+\.h5': 'clip-vit-base-patch16',
     r'clip-.+-ViT-B\.32-\d+\.h5': 'clip-vit-base-patch32',

@@ -17,11 +17,14 @@ from mmpatchioner.checkpoints.conversion import (
 from mmpatchioner.checkpoints.errors import CheckpointError
 from mmpatchioner.checkpoints.loading import load_space, load_state_dict, resolve_file
 
+PATCHIONER_SPACE = 'talk2dino-vitb14-reg'
+"""Of the projection in the Patch-ioner repository, and so of the decoders, memories and vocabularies there."""
+
 # Two projections are published under one name, with equal shapes and different numbers: vectors of one do not belong
 # to memories and decoders of the other (mean cosine 0.9). Told apart by the beginning of the file's SHA-256.
 _ORIGINS = {
     '5f6efcc5': ('Talk2DINO repository', 'talk2dino-vitb14-reg-original'),
-    '5db3e85d': ('Patch-ioner repository', 'talk2dino-vitb14-reg'),
+    '5db3e85d': ('Patch-ioner repository', PATCHIONER_SPACE),
 }
 _UNKNOWN = ('unknown', None)
 _HIDDEN = re.compile(r'hidden_layers\.(\d+)\.(?:weight|bias)')

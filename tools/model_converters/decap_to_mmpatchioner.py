@@ -12,8 +12,7 @@ import argparse
 from mmpatchioner.checkpoints import CheckpointError, load_memory, save_safetensors
 from mmpatchioner.checkpoints.command import converter_parser, run_converter
 from mmpatchioner.checkpoints.decap import convert_decap, decoder_arguments
-
-_SPACE = 'talk2dino-vitb14-reg'
+from mmpatchioner.checkpoints.talk2dino import PATCHIONER_SPACE
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -23,7 +22,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--memory', help='memory.safetensors that the decoder belongs to')
     parser.add_argument('--num-layers', type=int, default=4, help='blocks it must have')
     parser.add_argument(
-        '--space', help=f'name of the space of its prefix; default: that of --memory, or {_SPACE}'
+        '--space',
+        help=f'name of the space of its prefix; default: that of --memory, or {PATCHIONER_SPACE}',
     )
     return parser.parse_args(argv)
 
@@ -32,7 +32,7 @@ def convert(args: argparse.Namespace) -> None:
     """Convert, write and report."""
     memory = load_memory(args.memory) if args.memory else None
     own_space = None if memory is None else memory.space
-    space = args.space or own_space or _SPACE
+    space = args.space or own_space or PATCHIONER_SPACE
     if own_space not in (None, space):
         raise CheckpointError(
             f'{args.memory} is of the space {own_space!r}, not of {space!r}, the --space of the decoder; '

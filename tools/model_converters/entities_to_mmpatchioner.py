@@ -11,7 +11,8 @@ import argparse
 from pathlib import Path
 
 from mmpatchioner.checkpoints.command import converter_parser, run_converter
-from mmpatchioner.checkpoints.entities import convert_entities
+from mmpatchioner.checkpoints.entities import convert_entities, read_names
+from mmpatchioner.checkpoints.talk2dino import PATCHIONER_SPACE
 
 _COCO = Path(__file__).parents[2] / 'configs' / 'training' / 'coco_entities.txt'
 
@@ -23,15 +24,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--names', type=Path, default=_COCO, help='text file of the names; default: the 80 of COCO'
     )
-    parser.add_argument('--space', default='talk2dino-vitb14-reg', help='name of their space')
+    parser.add_argument('--space', default=PATCHIONER_SPACE, help='name of their space')
     return parser.parse_args(argv)
 
 
 def convert(args: argparse.Namespace) -> None:
     """Convert, write and report."""
-    lines = args.names.read_text(encoding='utf-8').splitlines()
-    names = [line for line in lines if line.strip()]
-    memory = convert_entities(args.vocabulary, names, {'space': args.space})
+    memory = convert_entities(args.vocabulary, read_names(args.names), {'space': args.space})
     memory.save(args.out)
     print(f'{args.out}: {len(memory):,} names, rows of {memory.embed_dims}, space {args.space}')
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mmpatchioner.checkpoints.command import converter_parser, run_converter
 from mmpatchioner.checkpoints.meacap import CAPTIONS_FILE, EMBEDDINGS_FILE, convert_meacap_memory
+from mmpatchioner.checkpoints.talk2dino import PATCHIONER_SPACE
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -22,7 +23,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--dtype', choices=['fp32', 'bf16', 'fp16'], default='fp32', help='type of the rows'
     )
-    parser.add_argument('--space', default='talk2dino-vitb14-reg', help='name of their space')
+    parser.add_argument('--space', default=PATCHIONER_SPACE, help='name of their space')
     return parser.parse_args(argv)
 
 

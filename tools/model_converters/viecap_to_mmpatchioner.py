@@ -11,6 +11,7 @@ import argparse
 
 from mmpatchioner.checkpoints import save_safetensors
 from mmpatchioner.checkpoints.command import converter_parser, run_converter
+from mmpatchioner.checkpoints.talk2dino import PATCHIONER_SPACE
 from mmpatchioner.checkpoints.viecap import convert_viecap, viecap_arguments
 
 
@@ -24,7 +25,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--prefix-dims', type=int, help='width that its vectors must have')
     parser.add_argument(
-        '--space', default='talk2dino-vitb14-reg', help='name of the space of its vectors'
+        '--space', default=PATCHIONER_SPACE, help='name of the space of its vectors'
     )
     return parser.parse_args(argv)
 

@@ -16,11 +16,10 @@ from mmpatchioner.checkpoints.memory_h5 import convert_memory_h5
 from mmpatchioner.checkpoints.published.models import PublishedModel
 from mmpatchioner.checkpoints.published.settings import CONFIG_FILE
 from mmpatchioner.checkpoints.published.sources import PublishedFiles
+from mmpatchioner.checkpoints.talk2dino import PATCHIONER_SPACE
 from mmpatchioner.checkpoints.viecap import convert_viecap, viecap_arguments
 
 DECODER, MEMORY = 'decoder.safetensors', 'memory.safetensors'
-# That of the Talk2DINO weights of the Patch-ioner repository, to which the published decoders and memories belong.
-_SPACE = 'talk2dino-vitb14-reg'
 
 # What is written of a system: a report and the arguments of its decoder.
 Convert = Callable[[PublishedFiles, Path], tuple[list[str], dict[str, Any]]]
@@ -54,7 +53,7 @@ def convert_files(
 
 def _decap(files: PublishedFiles, folder: Path) -> tuple[list[str], dict[str, Any]]:
     try:
-        memory = convert_memory_h5(files.paths['memory'], metadata={'space': _SPACE})
+        memory = convert_memory_h5(files.paths['memory'], metadata={'space': PATCHIONER_SPACE})
     except ImportError as error:  # without h5py
         raise CheckpointError(str(error)) from error
     line = _save_memory(memory, files.paths['memory'], files.settings.prefix_size, folder)
@@ -80,15 +79,19 @@ def _viecap(files: PublishedFiles, folder: Path) -> tuple[list[str], dict[str, A
 
 def _meacap(files: PublishedFiles, folder: Path) -> tuple[list[str], dict[str, Any]]:
     source = files.paths['embeddings']
-    memory = convert_meacap_memory(files.paths['captions'], source, metadata={'space': _SPACE})
+    memory = convert_meacap_memory(
+        files.paths['captions'], source, metadata={'space': PATCHIONER_SPACE}
+    )
     line = _save_memory(memory, source, files.settings.prefix_size, folder)
     report, arguments = _viecap(files, folder)
     return [*report, line], arguments
 
 
 def _save(converted: Converted, folder: Path) -> str:
-    save_safetensors(converted.tensors, folder / DECODER, {**converted.metadata, 'space': _SPACE})
-    return f'{converted.report()}\n\n{DECODER}: {len(converted.tensors)} tensors, space {_SPACE}'
+    save_safetensors(
+        converted.tensors, folder / DECODER, {**converted.metadata, 'space': PATCHIONER_SPACE}
+    )
+    return f'{converted.report()}\n\n{DECODER}: {len(converted.tensors)} tensors, space {PATCHIONER_SPACE}'
 
 
 def _save_memory(memory: Memory, source: Path, width: int, folder: Path) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
+from mmpatchioner.checkpoints.entities import read_names
 from mmpatchioner.models.decoders.prompt_text import compose_prompt
 from mmpatchioner.registry import MODELS
 
@@ -47,7 +47,7 @@ class CaptionEntities:
         self, names: Sequence[str] | str | os.PathLike[str], drop: float = 0.4, max_names: int = 10
     ) -> None:
         if isinstance(names, (str, os.PathLike)):
-            names = [line.strip() for line in Path(names).read_text(encoding='utf-8').splitlines()]
+            names = read_names(names)
         own = {name.lower(): name.lower() for name in names if name}
         if not own:
             raise ValueError('caption_entities.names: expected at least one name, got none.')
